@@ -1,0 +1,56 @@
+"""The sources there are, and the way from what a user wrote to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from distaff.data import digits
+from distaff.data.dataset import Found
+from distaff.data.options import DataOptions
+from distaff.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that pictures come from, described for people.
+
+    Attributes:
+        about: what the pictures show.
+        attributes: their labels.
+        size: how many there are and their shape.
+        origin: where they come from.
+        find: opens it, given the place written after the name (None if there was none) and the options.
+    """
+
+    about: str
+    attributes: str
+    size: str
+    origin: str
+    find: Callable[[str | None, DataOptions], Found]
+
+
+SOURCES: dict[str, Source] = {
+    "digits": Source(
+        about="handwritten digits, small enough for a first try",
+        attributes="digit (10)",
+        size="1,797 of 8 x 8, grey",
+        origin="comes with scikit-learn",
+        find=digits.find,
+    ),
+}
+
+
+def find(options: DataOptions) -> Found:
+    """The source that `options.source` names: a name, `name:place`, or a path.
+
+    Raises:
+        InputError: neither a source nor a path; the nearest source is named.
+    """
+    written = options.source
+    name, colon, place = written.partition(":")
+    if name in SOURCES:
+        if colon and not place:
+            raise InputError(f"data {written!r} has no place after the colon: write {name}:FOLDER or {name}")
+        return SOURCES[name].find(place or None, options)
+    raise InputError(f"unknown data {written!r}: {nearest(name, SOURCES)}")
