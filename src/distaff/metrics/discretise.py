@@ -49,4 +49,4 @@ def _digitise(column: NDArray[Any], edges: NDArray[Any]) -> Ints:
     np.clip(guess, 0, last, out=guess)
     guess -= column < edges[guess]
     guess += (column >= edges[guess + 1]) & (guess < last)
-    return guess
+    return np.asarray(guess)
