@@ -38,6 +38,6 @@ class DataOptions(BaseModel):
     def _leave_some_to_train(self) -> Self:
         if self.valid + self.test >= 1:
             raise ValueError(
-                f"valid {self.valid:g} and test {self.test:g} must sum to less than 1 to leave some to train on"
+                f"valid {self.valid:g} and test {self.test:g} leave none to train on: keep their sum below 1"
             )
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from distaff.data import digits
+from distaff.data import digits, fashion_mnist, mnist, sprites
 from distaff.data.dataset import Found
 from distaff.data.options import DataOptions
 from distaff.errors import InputError, nearest
@@ -31,12 +31,33 @@ class Source:
 
 
 SOURCES: dict[str, Source] = {
+    "sprites": Source(
+        about="a square, an ellipse or a heart, turned, scaled and moved: every image of dSprites",
+        attributes="shape (3), scale (6), orientation (40), pos_x (32), pos_y (32)",
+        size="737,280 of 64 x 64, black and white",
+        origin="drawn here from the factors",
+        find=sprites.find,
+    ),
     "digits": Source(
         about="handwritten digits, small enough for a first try",
         attributes="digit (10)",
         size="1,797 of 8 x 8, grey",
         origin="comes with scikit-learn",
         find=digits.find,
+    ),
+    "mnist": Source(
+        about="handwritten digits",
+        attributes="digit (10)",
+        size="60,000 + 10,000 of 28 x 28, grey",
+        origin="idx files: mnist:FOLDER, $DISTAFF_DATA/mnist or ../shared/data/mnist, else downloaded",
+        find=mnist.find,
+    ),
+    "fashion-mnist": Source(
+        about="pictures of clothes, shoes and bags",
+        attributes="garment (10)",
+        size="60,000 + 10,000 of 28 x 28, grey",
+        origin="idx files: fashion-mnist:FOLDER, $DISTAFF_DATA/fashion-mnist, Debian's package, else downloaded",
+        find=fashion_mnist.find,
     ),
 }
 

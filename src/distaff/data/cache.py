@@ -1,0 +1,113 @@
+"""Arrays kept on disk between runs: written whole or not at all, checked on reading, memory-mapped.
+
+A kept array is a .npy file with the sha256 of its data appended, so that one rename puts both in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from distaff.data.images import Bytes
+from distaff.errors import InputError
+
+DIGEST = hashlib.sha256().digest_size
+CHECKED = 2**30
+"""Bytes up to which the data are hashed on reading; of larger files only the size is checked."""
+IN_MEMORY = 2**30
+"""Bytes that may stay in memory when the folder cannot be written."""
+
+
+def folder() -> Path:
+    """Where arrays and downloads are kept: `$DISTAFF_CACHE`, else the user's cache folder."""
+    given = os.environ.get("DISTAFF_CACHE")
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("distaff"))
+
+
+def keep(name: str, shape: tuple[int, ...], chunks: Callable[[], Iterator[Bytes]]) -> Bytes:
+    """The kept array of that name; made, and kept if that is possible, when it is not there or damaged.
+
+    Args:
+        name: says all that the content depends on.
+        shape: of the whole uint8 array.
+        chunks: makes the array from its first row to its last, piece by piece.
+
+    Returns:
+        uint8 of that shape: memory-mapped read-only, or in memory if the folder cannot be written.
+
+    Raises:
+        InputError: the folder cannot be written and the array is too large for memory.
+    """
+    path = folder() / f"{name}.npy"
+    kept = _read(path, shape)
+    if kept is not None:
+        return kept
+    try:
+        _write(path, shape, chunks())
+    except OSError as error:
+        size = int(np.prod(shape))
+        if size > IN_MEMORY:
+            raise InputError(
+                f"cannot keep {size / 2**30:.1f} GiB of pictures in {path.parent}: {error.strerror}; "
+                "set DISTAFF_CACHE to a folder with room"
+            ) from None
+        return _gather(shape, chunks())
+    kept = _read(path, shape)
+    return kept if kept is not None else _gather(shape, chunks())
+
+
+def _read(path: Path, shape: tuple[int, ...]) -> Bytes | None:
+    """The kept array, or None if there is none or it is not what was written."""
+    try:
+        array: np.memmap[tuple[int, ...], np.dtype[np.uint8]] = np.load(
+            path, mmap_mode="r", allow_pickle=False
+        )
+        with path.open("rb") as file:
+            file.seek(-DIGEST, os.SEEK_END)
+            end, digest = file.tell(), file.read()
+    except (OSError, ValueError, EOFError):
+        return None
+    if array.shape != shape or array.dtype != np.uint8 or array.offset + array.nbytes != end:
+        return None
+    if array.nbytes <= CHECKED and hashlib.sha256(array.data).digest() != digest:
+        return None
+    return array
+
+
+def _write(path: Path, shape: tuple[int, ...], chunks: Iterator[Bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Plain writes, not a writable map: a full disk is then an error and not a signal.
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            digest = hashlib.sha256()
+            for chunk in chunks:
+                data = np.ascontiguousarray(chunk).data
+                file.write(data)
+                digest.update(data)
+            file.write(digest.digest())
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _gather(shape: tuple[int, ...], chunks: Iterator[Bytes]) -> Bytes:
+    array = np.empty(shape, dtype=np.uint8)
+    start = 0
+    for chunk in chunks:
+        array[start : start + len(chunk)] = chunk
+        start += len(chunk)
+    return array
