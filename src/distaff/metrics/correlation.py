@@ -21,7 +21,7 @@ def gaussian_total_correlation(covariance: ArrayLike) -> float:
 
 
 def gaussian_wasserstein_correlation(covariance: ArrayLike) -> float:
-    """Squared 2-Wasserstein distance between N(0, C) and N(0, S), S = diag C: 2 tr C - 2 tr (S^.5 C S^.5)^.5."""
+    """Squared 2-Wasserstein distance between N(0, C) and N(0, S = diag C): 2 tr C - 2 tr (S^.5 C S^.5)^.5."""
     C = _check_covariance(covariance)
     scale = np.sqrt(np.diag(C))
     roots = np.linalg.eigvalsh(C * np.outer(scale, scale))

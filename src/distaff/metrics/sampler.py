@@ -1,0 +1,199 @@
+"""https://arxiv.org/abs/1811.12359: draws codes of points that share the value of one factor."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from distaff.errors import InputError
+from distaff.metrics.checks import Classes, Floats, Ints, check_classes, check_codes
+
+CodeFunction = Callable[[Ints], ArrayLike]
+
+
+class FactorSampler(ABC):
+    """What a metric that fixes a factor draws from.
+
+    Make one with `from_arrays` or `from_function`.
+
+    Attributes:
+        sizes: how many values each factor takes.
+    """
+
+    sizes: tuple[int, ...]
+
+    @staticmethod
+    def from_arrays(codes: ArrayLike, factors: ArrayLike) -> FactorSampler:
+        """Draw from labelled points.
+
+        If the points are a complete grid (every combination of values exactly once, in any order), draws
+        follow the reference, factor by factor. Otherwise a batch that shares factor k is drawn from the rows
+        with one value of k, that value being a random row's. Rows with a missing factor (NaN) are left out.
+
+        Args:
+            codes: [n, D].
+            factors: [n, K] classes.
+
+        Raises:
+            InputError: a table that the checks refuse, or no row has all its factors.
+        """
+        table = check_codes(codes)
+        classes = check_classes(factors, len(table))
+        complete = (classes.labels >= 0).all(axis=1)
+        if not complete.all():
+            if not complete.any():
+                raise InputError("every row misses a factor: there is nothing to draw from")
+            table = np.ascontiguousarray(table[complete])
+            classes = check_classes(classes.labels[complete], len(table))
+        rows = _grid_rows(classes)
+        return _Rows(table, classes) if rows is None else _Grid(table, classes.sizes, rows)
+
+    @staticmethod
+    def from_function(function: CodeFunction, sizes: Sequence[int]) -> FactorSampler:
+        """Draw factor vectors and ask `function` for their codes.
+
+        Args:
+            function: int64 factor vectors [m, K], values 0..n_k - 1 -> codes [m, D]. It is called on large
+                batches, in the reference's order of drawing.
+            sizes: n_k, how many values each factor takes.
+
+        Raises:
+            InputError: no sizes, or one below 1.
+        """
+        return _Function(function, sizes)
+
+    @abstractmethod
+    def sample(self, points: int, state: np.random.RandomState) -> Floats:
+        """Codes [points, D] of random points."""
+
+    @abstractmethod
+    def differences(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
+        """Mean abs(z1 - z2) over `batch` pairs that share a random factor: factor [P], feature [P, D]."""
+
+    @abstractmethod
+    def variances(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
+        """Variance over `batch` points with one value of a random factor: factor [P], variance [P, D]."""
+
+
+def _grid_rows(classes: Classes) -> Ints | None:
+    """Row of each combination in C order, or None when the points are not exactly one grid."""
+    cells = np.prod([float(size) for size in classes.sizes])
+    if cells != len(classes.labels):
+        return None
+    flat = np.ravel_multi_index(tuple(classes.labels.T), classes.sizes)
+    rows = np.full(len(flat), -1, dtype=np.int64)
+    rows[flat] = np.arange(len(flat))
+    return None if (rows < 0).any() else rows
+
+
+class _Drawn(FactorSampler):
+    """Draws factor vectors in the reference's order; how they become codes is left to the child."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        if len(sizes) == 0 or min(sizes) < 1:
+            raise InputError(f"sizes must be counts of 1 or more, not {list(sizes)}")
+        self.sizes = tuple(int(size) for size in sizes)
+
+    @abstractmethod
+    def codes(self, factors: Ints) -> Floats:
+        """Factor vectors [m, K] -> codes [m, D]."""
+
+    def sample(self, points: int, state: np.random.RandomState) -> Floats:
+        return self.codes(np.stack([state.randint(size, size=points) for size in self.sizes], axis=1))
+
+    def differences(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
+        from distaff.metrics.draws import reference_draws
+
+        chosen, features = [], []
+        for k, factors in reference_draws(state, np.array(self.sizes), points, 2, batch):
+            shared = np.take_along_axis(factors[:, 0], k[:, None, None], axis=2)
+            np.put_along_axis(factors[:, 1], k[:, None, None], shared, axis=2)
+            codes = self.codes(factors.reshape(-1, len(self.sizes))).reshape(len(k), 2, batch, -1)
+            chosen.append(k)
+            features.append(np.abs(codes[:, 0] - codes[:, 1]).mean(axis=1))
+        return np.concatenate(chosen), np.concatenate(features)
+
+    def variances(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
+        from distaff.metrics.draws import reference_draws
+
+        chosen, spread = [], []
+        for k, factors in reference_draws(state, np.array(self.sizes), points, 1, batch):
+            anchor = np.take_along_axis(factors[:, 0, :1], k[:, None, None], axis=2)
+            np.put_along_axis(factors[:, 0], k[:, None, None], anchor, axis=2)
+            codes = self.codes(factors.reshape(-1, len(self.sizes))).reshape(len(k), batch, -1)
+            chosen.append(k)
+            spread.append(codes.var(axis=1, ddof=1))
+        return np.concatenate(chosen), np.concatenate(spread)
+
+
+class _Function(_Drawn):
+    def __init__(self, function: CodeFunction, sizes: Sequence[int]) -> None:
+        super().__init__(sizes)
+        self._function = function
+
+    def codes(self, factors: Ints) -> Floats:
+        codes = check_codes(self._function(factors), name="what the function returned")
+        if len(codes) != len(factors):
+            raise InputError(f"the function returned {len(codes)} codes for {len(factors)} factor vectors")
+        return codes
+
+
+class _Grid(_Drawn):
+    def __init__(self, table: Floats, sizes: Sequence[int], rows: Ints) -> None:
+        super().__init__(sizes)
+        self._table = np.ascontiguousarray(table[rows])
+        self._steps = np.cumprod([1, *self.sizes[:0:-1]])[::-1].copy()
+
+    def codes(self, factors: Ints) -> Floats:
+        return np.asarray(self._table[factors @ self._steps])
+
+
+class _Rows(FactorSampler):
+    """Draws rows; the rows of each value of each factor lie together in an index."""
+
+    def __init__(self, table: Floats, classes: Classes) -> None:
+        self.sizes = classes.sizes
+        self._table = table
+        self._labels = np.ascontiguousarray(classes.labels.T)
+        self._order = np.argsort(self._labels, axis=1, kind="stable")
+        widest = max(self.sizes)
+        self._counts = np.stack([np.bincount(column, minlength=widest) for column in self._labels])
+        self._starts = np.cumsum(self._counts, axis=1) - self._counts
+
+    def sample(self, points: int, state: np.random.RandomState) -> Floats:
+        return np.asarray(self._table[state.randint(len(self._table), size=points)])
+
+    def differences(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
+        from distaff.metrics.gather import mean_differences
+
+        k = state.randint(len(self.sizes), size=points)
+        first = state.randint(len(self._table), size=(points, batch))
+        return k, mean_differences(self._table, first, self._alike(k[:, None], first, state, first.shape))
+
+    def variances(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
+        from distaff.metrics.gather import local_variances
+
+        k = state.randint(len(self.sizes), size=points)
+        anchor = state.randint(len(self._table), size=points)
+        rows = self._alike(k[:, None], anchor[:, None], state, (points, batch))
+        return k, local_variances(self._table, rows)
+
+    def _alike(self, k: Ints, rows: Ints, state: np.random.RandomState, shape: tuple[int, ...]) -> Ints:
+        """Random rows that have the same value of factor k as the given ones."""
+        value = self._labels[k, rows]
+        place = (state.random_sample(shape) * self._counts[k, value]).astype(np.int64)
+        return np.asarray(self._order[k, self._starts[k, value] + place])
+
+
+def as_sampler(codes: ArrayLike | FactorSampler, factors: ArrayLike | None) -> FactorSampler:
+    """The sampler given in place of codes, or one that draws from the arrays."""
+    if isinstance(codes, FactorSampler):
+        if factors is not None:
+            raise InputError("factors are part of a FactorSampler: give them only beside an array of codes")
+        return codes
+    if factors is None:
+        raise InputError("factors are missing: give codes and factors, or a FactorSampler alone")
+    return FactorSampler.from_arrays(codes, factors)

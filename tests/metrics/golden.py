@@ -1,0 +1,72 @@
+"""The golden values and cases, and the closed-form maps of the metrics that sample."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+_SHARED = Path(os.environ.get("DISTAFF_SHARED", Path(__file__).parents[2] / ".." / "shared"))
+FOLDER = _SHARED / "data" / "metrics"
+PRESENT = (FOLDER / "golden_open.json").exists()
+
+
+def need() -> None:
+    if not PRESENT:
+        reason = f"no golden values: {FOLDER} is absent (DISTAFF_SHARED names the folder that holds data/metrics)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@cache
+def values() -> dict[str, dict[str, dict[str, Any]]]:
+    return json.loads((FOLDER / "golden_open.json").read_text())["cases"] if PRESENT else {}
+
+
+@cache
+def case(name: str) -> dict[str, np.ndarray]:
+    with np.load(FOLDER / "cases" / f"open_{name}.npz") as stored:
+        arrays = {key: stored[key] for key in stored}
+    return {key: part.astype(np.float64) if part.dtype == np.float32 else part for key, part in arrays.items()}
+
+
+@cache
+def maps() -> dict[str, dict[str, Any]]:
+    return json.loads((FOLDER / "maps_open.json").read_text())
+
+
+def sampled_map(name: str) -> tuple[Callable[[np.ndarray], np.ndarray], list[int]]:
+    """The map factors -> codes of one case, evaluated on the whole grid once, and its factor sizes."""
+    sizes, latents = maps()[name]["sizes"], maps()[name]["latents"]
+
+    def codes(factors: np.ndarray) -> np.ndarray:
+        x = 2 * factors / (np.array(sizes) - 1) - 1
+        return np.stack([_latent(latent, factors, x) for latent in latents], axis=1)
+
+    grid = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), -1).reshape(-1, len(sizes))
+    table = codes(grid)
+    steps = np.cumprod([1, *sizes[:0:-1]])[::-1]
+    return lambda factors: table[factors @ steps], sizes
+
+
+def _latent(latent: dict[str, Any], factors: np.ndarray, x: np.ndarray) -> np.ndarray:
+    out = np.full(len(factors), latent["bias"], dtype=np.float64)
+    for term in latent["terms"]:
+        out = out + term["w"] * _term(term, factors, x)
+    return out
+
+
+def _term(term: dict[str, Any], factors: np.ndarray, x: np.ndarray) -> np.ndarray:
+    if term["g"] == "table":
+        return np.asarray(term["table"], dtype=np.float64)[factors[:, term["k"]]]
+    if term["g"] == "modsum":
+        return (factors @ np.asarray(term["m"])) % term["q"]
+    inner = x @ np.asarray(term["a"]) + term["c"]
+    return inner if term["g"] == "id" else getattr(np, term["g"])(inner)
