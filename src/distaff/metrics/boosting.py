@@ -1,0 +1,197 @@
+"""https://doi.org/10.1214/aos/1013203451: scikit-learn's gradient boosting classifier, the same trees sooner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distaff.metrics.checks import Floats, Ints
+
+STAGES = 100
+LEARNING_RATE = 0.1
+
+
+@dataclass(frozen=True)
+class BoostedTrees:
+    """A fitted ensemble: 100 stages with one tree of depth 3 per class (one in all for two classes).
+
+    Attributes:
+        classes: [C] the labels, sorted.
+        start: [T] raw prediction before the first stage; T = C, or 1 for two classes.
+        feature: [100, T, 15] code each node splits on, -2 in leaves; nodes in depth-first order.
+        threshold: [100, T, 15] values up to it go left.
+        left, right: [100, T, 15] children, -1 in leaves.
+        impurity: [100, T, 15] variance of the gradient in each node.
+        size: [100, T, 15] points in each node.
+        value: [100, T, 15] step of each leaf, before the learning rate.
+        count: [100, T] nodes of each tree.
+        raw: [T, n] raw predictions of the training points.
+        codes: how many codes the points have.
+    """
+
+    classes: NDArray[Any]
+    start: Floats
+    feature: NDArray[np.int16]
+    threshold: Floats
+    left: NDArray[np.int8]
+    right: NDArray[np.int8]
+    impurity: Floats
+    size: Ints
+    value: Floats
+    count: Ints
+    raw: Floats
+    codes: int
+
+    @property
+    def importance(self) -> Floats:
+        """[codes]: decrease of the gradient's variance by each code, averaged over trees, made to sum to 1.
+
+        All zero when no tree found a split.
+        """
+        inner = self.left >= 0
+        mass = self.size * self.impurity
+        stage, tree, node = np.nonzero(inner)
+        children = mass[stage, tree, self.left[inner]] + mass[stage, tree, self.right[inner]]
+        decrease = np.bincount(self.feature[inner], mass[inner] - children, minlength=self.codes)
+        total = decrease.sum()
+        return decrease / total if total > 0 else np.zeros(self.codes)
+
+    def decide(self, raw: Floats) -> NDArray[Any]:
+        """[n] labels for raw predictions [T, n]; of equal ones the first class."""
+        return self.classes[raw.argmax(axis=0) if len(raw) > 1 else (raw[0] >= 0).astype(np.int64)]
+
+    def decision(self, codes: NDArray[Any], *, workers: int | None = None) -> Floats:
+        """[T, n]: raw predictions for new points [n, codes]."""
+        from distaff.metrics.boosting_kernels import add_predictions
+
+        values = np.ascontiguousarray(codes.T, dtype=np.float32)
+        raw = np.repeat(self.start[:, None], values.shape[1], axis=1)
+        trees = (self.feature, self.threshold, self.left, self.right, self.value)
+        with _pool(workers) as (run, _):
+            run(lambda a, b: add_predictions(a, b, values, LEARNING_RATE, *trees, raw), values.shape[1], 64)
+        return raw
+
+    def predict(self, codes: NDArray[Any], *, workers: int | None = None) -> NDArray[Any]:
+        """[n]: the likeliest class of new points [n, codes]."""
+        return self.decide(self.decision(codes, workers=workers))
+
+
+def boost(
+    codes: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    random: np.random.RandomState,
+    workers: int | None = None,
+    progress: Callable[[], None] | None = None,
+) -> BoostedTrees:
+    """Fit the trees of `sklearn.ensemble.GradientBoostingClassifier()` with its defaults.
+
+    Bit for bit those trees for the same `random`, unless a code repeats values: then splits of equal gain may
+    be chosen otherwise. Codes are read as float32, as there.
+
+    Args:
+        codes: [n, D], finite.
+        labels: [n], at least two different ones.
+        random: gives the order in which the codes are tried, which decides between equal splits.
+        workers: threads; None takes one per processor this process may use.
+        progress: called after each of the 100 stages.
+    """
+    from distaff.metrics import boosting_kernels as kernels
+
+    classes, label = np.unique(labels, return_inverse=True)
+    label = label.astype(np.int64)
+    trees = len(classes) if len(classes) > 2 else 1
+    values = np.ascontiguousarray(codes.T, dtype=np.float32)
+    width, n = values.shape
+    ranked = np.argsort(values, axis=1, kind="stable").astype(np.uint32)
+    steps = np.diff(np.take_along_axis(values, ranked.astype(np.int64), axis=1), axis=1)
+    tied = (steps <= kernels.FEATURE_THRESHOLD).mean(axis=1) > kernels.MOSTLY_TIED
+    start = _start(np.bincount(label) / n)
+    raw = np.repeat(start[:, None], n, axis=1)
+    gradient = np.empty((trees, n))
+    ones = np.arange(trees) if trees > 1 else np.array([1])
+    factor = (trees - 1) / trees if trees > 1 else 1.0
+    seeds = random.randint(0, 2**31 - 1, size=(STAGES, trees))
+    shape = (STAGES, trees, kernels.NODES)
+    nodes = (
+        np.full(shape, -2, dtype=np.int16),
+        np.full(shape, -2.0),
+        np.full(shape, kernels.LEAF, dtype=np.int8),
+        np.full(shape, kernels.LEAF, dtype=np.int8),
+        np.zeros(shape),
+        np.zeros(shape, dtype=np.int64),
+        np.zeros(shape),
+        np.zeros(shape[:2], dtype=np.int64),
+    )
+    slope = kernels.softmax_gradient if trees > 1 else kernels.logistic_gradient
+    with _pool(workers) as (run, threads):
+        scratch: SimpleQueue[tuple[NDArray[Any], ...]] = SimpleQueue()
+        for _ in range(threads):
+            lists = np.empty((kernels.DEPTH - 1, width, n), dtype=np.uint32)
+            work = np.empty((3, kernels.CHUNK))
+            scratch.put(
+                (
+                    lists,
+                    np.empty(n, np.uint32),
+                    np.empty(n, np.uint8),
+                    work,
+                    work[2].view(np.int64),
+                    np.empty(n, np.int8),
+                )
+            )
+        for stage in range(STAGES):
+            at = tuple(part[stage] for part in nodes)
+
+            def grow(first: int, last: int, stage: int = stage, at: tuple[Any, ...] = at) -> None:
+                own = scratch.get()
+                kernels.grow_classes(
+                    first, last, values, ranked, tied, gradient, label, ones, factor, LEARNING_RATE,
+                    seeds[stage], *own, *at, raw,
+                )  # fmt: skip
+                scratch.put(own)
+
+            run(lambda first, last: slope(first, last, raw, label, gradient), n, 1024)
+            run(grow, trees, 1)
+            if progress is not None:
+                progress()
+    return BoostedTrees(classes, start, *nodes, raw, width)
+
+
+def _start(share: Floats) -> Floats:
+    """Raw predictions whose classes' probabilities are their shares: centred logs, or one logit for two."""
+    eps = np.finfo(np.float64).eps
+    share = np.clip(share, eps, 1 - eps)
+    if len(share) == 2:
+        from scipy.special import logit
+
+        return np.asarray(logit(share[1:]), dtype=np.float64)
+    return np.asarray(np.log(share / np.exp(np.mean(np.log(share)))), dtype=np.float64)
+
+
+Run = Callable[[Callable[[int, int], None], int, int], None]
+
+
+@contextmanager
+def _pool(workers: int | None) -> Iterator[tuple[Run, int]]:
+    """Give `run(task, items, least)`, which calls task(first, last) over slices of the items in threads."""
+    threads = (
+        workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    with ThreadPoolExecutor(threads) as pool:
+
+        def run(task: Callable[[int, int], None], items: int, least: int) -> None:
+            # A few slices per thread, so that one held up by other work does not hold up the stage.
+            step = max(least, -(-items // (4 * threads))) if threads > 1 else items
+            futures = [pool.submit(task, a, min(a + step, items)) for a in range(0, items, step)]
+            for future in futures:
+                future.result()
+
+        yield run, threads

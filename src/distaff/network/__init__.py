@@ -1,0 +1,22 @@
+"""Networks: encoder and decoder bodies for pictures of any size of at least 8 x 8 and any channel count."""
+
+from typing import Annotated
+
+from distaff.network.body import EncoderBody, ImageShape, fully_connected, initialise
+from distaff.network.conv import Conv
+from distaff.network.mlp import Mlp
+from distaff.network.resnet import Resnet
+from distaff.spec import one_of
+
+Network = Annotated[Mlp | Conv | Resnet, one_of(Mlp, Conv, Resnet)]
+
+__all__ = [
+    "Conv",
+    "EncoderBody",
+    "ImageShape",
+    "Mlp",
+    "Network",
+    "Resnet",
+    "fully_connected",
+    "initialise",
+]

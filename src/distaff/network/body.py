@@ -1,0 +1,97 @@
+"""What every network gives: an encoder body and a decoder body for pictures of any size.
+
+An encoder body maps [b, c, h, w] (and a condition [b, k]) to features [b, features]; a decoder body maps
+codes [b, n] to raw pictures [b, c, h, w]. The latent head and the likelihood belong to others.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from itertools import pairwise
+from math import log2
+
+import torch
+from torch import Tensor, nn
+
+from distaff.errors import InputError
+from distaff.spec import Spec
+
+ImageShape = tuple[int, int, int]
+"""Channels, height, width."""
+
+
+class EncoderBody(nn.Module):
+    """A trunk over the picture, then fully connected layers over its features and the condition."""
+
+    def __init__(self, trunk: nn.Module, features: int, condition: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.top = fully_connected((features + condition, *hidden))
+        self.features = hidden[-1] if hidden else features + condition
+
+    def forward(self, images: Tensor, condition: Tensor | None) -> Tensor:
+        """Return features [b, features]."""
+        features = self.trunk(images).flatten(1)
+        if condition is not None:
+            features = torch.cat([features, condition.to(features.dtype)], dim=1)
+        return self.top(features)  # type: ignore[no-any-return]
+
+
+class NetworkSpec(Spec):
+    """Builds the two bodies of an autoencoder."""
+
+    @abstractmethod
+    def encoder(self, shape: ImageShape, condition: int) -> EncoderBody:
+        """Return the encoder body for pictures of `shape` and a condition of `condition` numbers."""
+
+    @abstractmethod
+    def decoder(self, inputs: int, shape: ImageShape) -> nn.Module:
+        """Return the decoder body: [b, inputs] -> [b, c, h, w]."""
+
+
+def fully_connected(widths: tuple[int, ...]) -> nn.Sequential:
+    """Return linear layers through `widths`, each followed by a ReLU."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+def halvings(shape: ImageShape, count: int | None) -> list[tuple[int, int]]:
+    """Return the (height, width) before each halving and after the last, down to sides of about 4.
+
+    Raises InputError when the picture is under 8 x 8, or too small for `count` halvings.
+    """
+    _, height, width = shape
+    side = min(height, width)
+    if side < 8:
+        raise InputError(f"network: pictures of {height} x {width} are too small; both sides need 8 pixels")
+    possible = int(log2(side))
+    if count is None:
+        count = max(2, int(log2(side / 4)))
+    if count > possible:
+        raise InputError(
+            f"network: {count} strided layers do not fit {height} x {width}; at most {possible} do"
+        )
+    sizes = [(height, width)]
+    for _ in range(count):
+        height, width = height // 2, width // 2
+        sizes.append((height, width))
+    return sizes
+
+
+def initialise(module: nn.Module) -> None:
+    """Initialise for ReLU layers (He et al. 2015, https://arxiv.org/abs/1502.01852), biases at 0."""
+    for layer in module.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            # A transposed convolution stores its input channels first: its fan in is the mode's fan out.
+            transposed = isinstance(layer, nn.ConvTranspose2d)
+            nn.init.kaiming_normal_(
+                layer.weight, mode="fan_out" if transposed else "fan_in", nonlinearity="relu"
+            )
+            if transposed:
+                # Each output pixel meets a quarter of the kernel: every layer here has stride 2.
+                with torch.no_grad():
+                    layer.weight *= 2
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

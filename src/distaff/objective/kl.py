@@ -1,0 +1,84 @@
+"""https://arxiv.org/abs/1804.03599: the KL term, weighted (beta), held at a capacity, or with free bits.
+
+beta-VAE: weight x KL (https://openreview.net/forum?id=Sy2fzU9gl). Capacity C: weight x |mean KL - C|, the
+mean over the batch taken first. Free bits (https://arxiv.org/abs/1606.04934): each dimension's batch mean
+counts only above `free_bits` nats.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from distaff.autoencoder import Autoencoder, Output
+from distaff.errors import InputError, nearest
+from distaff.latent import Domain, Penalty
+from distaff.objective.term import Batch, Contribution, Term, TermSpec
+from distaff.schedule import Constant, Schedule, Weight
+
+
+class KLTerm(Term):
+    """weight x KL(q(z | x) || p(z)), summed over the dimensions of the chosen blocks."""
+
+    def __init__(
+        self,
+        name: str,
+        blocks: list[str],
+        weight: Schedule,
+        capacity: Schedule | None,
+        penalty: Penalty,
+        free_bits: float,
+    ) -> None:
+        super().__init__()
+        self.name, self.blocks, self.penalty, self.free_bits = name, blocks, penalty, free_bits
+        self.schedules = {name: weight}
+        if capacity is not None:
+            self.schedules[f"{name}.capacity"] = capacity
+
+    def per_dimension(self, output: Output, model: Autoencoder) -> Tensor:
+        """Return the nats of every dimension for every picture: [b, d]."""
+        return torch.cat(
+            [model.latent[name].kl(output.states[name], self.penalty) for name in self.blocks], dim=1
+        )
+
+    def forward(
+        self, batch: Batch, output: Output, model: Autoencoder, weights: dict[str, float]
+    ) -> Contribution:
+        """Return the KL of the chosen blocks."""
+        nats = self.per_dimension(output, model)
+        values = {self.name: nats.sum(1)}
+        mean = nats.mean(0)
+        if self.free_bits:
+            mean = mean.clamp(min=self.free_bits)
+        loss = mean.sum()
+        capacity = weights.get(f"{self.name}.capacity")
+        if capacity is not None:
+            loss = (loss - capacity).abs()
+        return Contribution(weights[self.name] * loss, values)
+
+
+class KL(TermSpec):
+    """`penalty` is square or abs; `capacity` in nats; `free_bits` in nats per dimension; `blocks` by name."""
+
+    tag: ClassVar[str] = "kl"
+    weight: Weight = Constant(1.0)
+    penalty: Penalty = "square"
+    capacity: Weight | None = None
+    free_bits: float = Field(default=0.0, ge=0)
+    blocks: tuple[str, ...] | None = None
+    name: str | None = None
+
+    def build(self, model: Autoencoder, domains: dict[str, Domain]) -> Term:
+        """Return the term over the named blocks, or over all."""
+        known = [block.name for block in model.latent]
+        blocks = list(self.blocks) if self.blocks is not None else known
+        for name in blocks:
+            if name not in known:
+                raise InputError(
+                    f"loss.kl.blocks: no latent block is called {name!r}; {nearest(name, known)}"
+                )
+        name = self.name or "kl"
+        return KLTerm(name, blocks, self.weight, self.capacity, self.penalty, self.free_bits)

@@ -1,0 +1,77 @@
+"""The shipped recipes, and recipes in files: read, described, written."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from distaff.errors import InputError, nearest
+from distaff.recipe.recipe import Recipe, parse
+
+
+def shipped() -> dict[str, str]:
+    """Return the text of every shipped recipe by its name."""
+    root = files("distaff.recipe") / "shipped"
+    return {
+        Path(entry.name).stem: entry.read_text(encoding="utf-8")
+        for entry in sorted(root.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".yaml")
+    }
+
+
+def load_recipe(name: str | Path | Recipe) -> Recipe:
+    """Return a recipe by its shipped name or from a YAML file.
+
+    Raises InputError for an unknown name (naming the nearest), a missing or unreadable file, text that is
+    not YAML, and any field that does not fit.
+    """
+    if isinstance(name, Recipe):
+        return name
+    known = shipped()
+    if str(name) in known:
+        return from_yaml(known[str(name)], where=f"recipe {name}")
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"} and not path.exists():
+        raise InputError(
+            f"recipe: there is no recipe or file called {str(name)!r}; {nearest(str(name), known)}"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"recipe {path}: cannot be read: {reason}") from None
+    return from_yaml(text, where=f"recipe {path}")
+
+
+def from_yaml(text: str, where: str) -> Recipe:
+    """Read a recipe from YAML text; `where` begins the message of an InputError."""
+    try:
+        raw: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        spot = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise InputError(f"{where}: not valid YAML{spot}: {problem}") from None
+    return parse(raw, where)
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """Write a recipe as YAML, every field written out."""
+    return yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+
+
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """Read `KEY=VALUE` words; values are YAML, so that lists and mappings can be given."""
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--set {setting}: expected KEY=VALUE, such as train.steps=4000")
+        try:
+            parsed[key.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            parsed[key.strip()] = text
+    return parsed

@@ -1,0 +1,157 @@
+"""The recipe: what z is made of, what the loss is made of, and how each weight moves.
+
+One schema serves YAML and Python: `Recipe(latent=[Gaussian(8)], loss=[KL()])` equals the recipe read from
+the same lines of YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from distaff.data import DataOptions
+from distaff.errors import InputError, nearest
+from distaff.latent import Gaussian, LatentSpec
+from distaff.likelihood import Bernoulli, LikelihoodSpec
+from distaff.network import Conv, Network
+from distaff.objective import KL, LossSpec
+from distaff.schedule import Constant, Weight
+from distaff.spec import Record
+
+
+def _read_source(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
+def _read_names(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+class TrainOptions(Record):
+    """How long and how fast to train.
+
+    `steps`, `batch` (pictures), `lr` (a number or a schedule), `precision` (auto: bfloat16 where the machine
+    has it), `seed`, `valid_every` and `checkpoint_every` (steps), `patience`: stop after this many
+    validations without a better loss, counted once every schedule has ended (None: never).
+    """
+
+    steps: int = Field(default=12_000, ge=1)
+    batch: int = Field(default=128, ge=1)
+    lr: Weight = Constant(1e-3)
+    precision: Literal["auto", "bf16", "32"] = "auto"
+    seed: int = Field(default=0, ge=0)
+    valid_every: int = Field(default=500, ge=1)
+    checkpoint_every: int = Field(default=1000, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    gradient_clip: float | None = Field(default=None, gt=0)
+
+
+class Recipe(Record):
+    """Everything needed to train a model again."""
+
+    about: str = ""
+    data: Annotated[DataOptions, BeforeValidator(_read_source)] = DataOptions.model_validate(
+        {"source": "sprites"}
+    )
+    network: Network = Conv()
+    latent: tuple[LatentSpec, ...] = Field(default=(Gaussian(),), min_length=1)
+    likelihood: LikelihoodSpec = Bernoulli()
+    condition: Annotated[tuple[str, ...], BeforeValidator(_read_names)] = ()
+    loss: tuple[LossSpec, ...] = (KL(),)
+    train: TrainOptions = TrainOptions()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain values, every field written out."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def changed(self, settings: Mapping[str, Any]) -> Recipe:
+        """Return the recipe with some fields set by dotted path, as in `{"loss.kl.weight": 4}`.
+
+        A list of parts is entered by the part's tag, its `name`, or its number. Raises InputError that names
+        the nearest right field.
+        """
+        raw = self.to_dict()
+        for path, value in settings.items():
+            _set(raw, path, value)
+        return parse(raw, where="--set " + " ".join(f"{path}={value}" for path, value in settings.items()))
+
+
+def parse(raw: Any, where: str) -> Recipe:
+    """Validate plain values into a recipe; `where` begins the message of the InputError."""
+    if not isinstance(raw, Mapping):
+        raise InputError(
+            f"{where}: a recipe is a mapping of fields such as data, latent and loss, got {raw!r:.60}"
+        )
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_first_problem(error)}") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    spot = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("function-"))
+    message = problem["msg"].removeprefix("Value error, ")
+    got = problem.get("input")
+    shown = (
+        "" if isinstance(got, (dict, list, tuple)) or problem["type"] == "value_error" else f", got {got!r}"
+    )
+    return f"{spot + ': ' if spot else ''}{message[0].lower()}{message[1:]}{shown}"
+
+
+def _set(raw: dict[str, Any], path: str, value: Any) -> None:
+    """Set one field of nested plain values; see Recipe.changed."""
+    spot: Any = raw
+    walked: list[str] = []
+    parts = path.split(".")
+    for part in parts[:-1]:
+        spot = _enter(spot, part, ".".join(walked))
+        walked.append(part)
+    key = parts[-1]
+    if isinstance(spot, dict) and len(spot) == 1 and isinstance(inner := next(iter(spot.values())), dict):
+        # A tagged part, {gaussian: {...}}: its fields lie one level down.
+        spot = inner if key not in spot else spot
+    if isinstance(spot, list):
+        index = _index(spot, key, ".".join(walked))
+        tag = next(iter(spot[index]))
+        spot[index] = value if isinstance(value, dict) else {tag: value}
+        return
+    if not isinstance(spot, dict) or key not in spot:
+        known = list(spot) if isinstance(spot, dict) else []
+        raise InputError(f"--set {path}: unknown field {key!r}; {nearest(key, known)}")
+    spot[key] = value
+
+
+def _enter(spot: Any, part: str, walked: str) -> Any:
+    if isinstance(spot, list):
+        return _inside(spot[_index(spot, part, walked)])
+    if isinstance(spot, dict):
+        if part in spot:
+            return spot[part]
+        inner = _inside(spot)
+        if inner is not spot and part in inner:
+            return inner[part]
+        raise InputError(f"--set {walked or part}: unknown field {part!r}; {nearest(part, list(inner))}")
+    raise InputError(f"--set {walked}.{part}: {walked!r} is the value {spot!r} and has no fields")
+
+
+def _inside(part: Any) -> Any:
+    """Return the fields of a tagged part, or the value itself."""
+    if isinstance(part, dict) and len(part) == 1:
+        inner = next(iter(part.values()))
+        if isinstance(inner, dict):
+            return inner
+    return part
+
+
+def _index(parts: list[Any], key: str, walked: str) -> int:
+    if key.isdigit() and int(key) < len(parts):
+        return int(key)
+    tags = [next(iter(part)) if isinstance(part, dict) else str(part) for part in parts]
+    names = [_inside(part).get("name") if isinstance(_inside(part), dict) else None for part in parts]
+    for labels in (names, tags):
+        if key in labels:
+            return labels.index(key)
+    raise InputError(f"--set {walked}.{key}: no part {key!r}; {nearest(key, tags)}")

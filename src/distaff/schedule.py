@@ -1,0 +1,204 @@
+"""Schedules: pure functions of the step that move a weight, a capacity or the learning rate.
+
+A schedule runs from step `since` to step `until`, each given in steps or as a percentage of the run, and
+holds its first value before and its last value after.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from distaff.spec import Spec, one_of
+
+
+def _check_moment(value: int | str) -> int | str:
+    if isinstance(value, int):
+        if value < 0:
+            raise ValueError(f"a step cannot be negative, got {value}")
+        return value
+    number = value.strip().removesuffix("%")
+    try:
+        share = float(number)
+    except ValueError:
+        raise ValueError(f"expected steps (4000) or a percentage ('60%'), got {value!r}") from None
+    if not value.strip().endswith("%"):
+        return _check_moment(int(share))
+    if not 0 <= share <= 100:
+        raise ValueError(f"a percentage of the run lies between 0% and 100%, got {value!r}")
+    return value.strip()
+
+
+Moment = Annotated[int | str, AfterValidator(_check_moment)]
+"""A point of the run: a number of steps, or a percentage such as `60%`."""
+
+
+def moment_to_step(moment: int | str, total: int) -> int:
+    """Return the step that `moment` means in a run of `total` steps."""
+    if isinstance(moment, int):
+        return moment
+    return round(float(moment.removesuffix("%")) / 100 * total)
+
+
+class Schedule(Spec):
+    """A value that moves with the step."""
+
+    @abstractmethod
+    def value(self, step: int, total: int) -> float:
+        """Return the value at `step` (counted from 0) of a run of `total` steps."""
+
+    def last_change(self, total: int) -> int:
+        """Return the step from which the value no longer moves."""
+        return total
+
+
+class Ramp(Schedule):
+    """A schedule from one value to another; subclasses give its shape on [0, 1]."""
+
+    start: float = Field(alias="from")
+    to: float
+    until: Moment = "100%"
+    since: Moment = 0
+
+    @abstractmethod
+    def shape(self, progress: float) -> float:
+        """Return the share of the way gone at `progress` in [0, 1]; 0 at 0 and 1 at 1."""
+
+    def value(self, step: int, total: int) -> float:
+        """Return the value at `step` of a run of `total` steps."""
+        first, last = moment_to_step(self.since, total), moment_to_step(self.until, total)
+        if step >= last:
+            return self.to
+        if step <= first:
+            return self.start
+        return self.start + (self.to - self.start) * self.shape((step - first) / (last - first))
+
+    def last_change(self, total: int) -> int:
+        """Return the step at which the ramp ends."""
+        return moment_to_step(self.until, total)
+
+
+class Constant(Schedule):
+    """The same value throughout; a plain number in a recipe means this."""
+
+    tag: ClassVar[str] = "constant"
+    at: float
+
+    def value(self, step: int, total: int) -> float:
+        """Return the value, whatever the step."""
+        return self.at
+
+    def last_change(self, total: int) -> int:
+        """Return 0: a constant never moves."""
+        return 0
+
+
+class Linear(Ramp):
+    """A straight line."""
+
+    tag: ClassVar[str] = "linear"
+
+    def shape(self, progress: float) -> float:
+        """Return `progress`."""
+        return progress
+
+
+class Cosine(Ramp):
+    """Half a cosine wave: slow at both ends."""
+
+    tag: ClassVar[str] = "cosine"
+
+    def shape(self, progress: float) -> float:
+        """Return (1 - cos(pi progress)) / 2."""
+        return 0.5 * (1 - math.cos(math.pi * progress))
+
+
+class Exponential(Ramp):
+    """A constant factor per step; both ends must have the same sign and not be 0."""
+
+    tag: ClassVar[str] = "exponential"
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Refuse ends between which no constant factor leads."""
+        if self.start * self.to <= 0:
+            raise ValueError(
+                f"an exponential schedule cannot lead from {self.start:g} to {self.to:g}: "
+                "both ends need the same sign and neither may be 0"
+            )
+
+    def shape(self, progress: float) -> float:
+        """Return the share of the way gone when the logarithm moves linearly."""
+        ratio = self.to / self.start
+        return progress if math.isclose(ratio, 1) else (ratio**progress - 1) / (ratio - 1)
+
+
+class Sigmoid(Ramp):
+    """A logistic curve, stretched so that it meets both ends exactly."""
+
+    tag: ClassVar[str] = "sigmoid"
+    steepness: float = Field(default=10.0, gt=0)
+
+    def shape(self, progress: float) -> float:
+        """Return the logistic function of steepness (progress - 1/2), rescaled to [0, 1]."""
+        low = 1 / (1 + math.exp(self.steepness / 2))
+        here = 1 / (1 + math.exp(-self.steepness * (progress - 0.5)))
+        return (here - low) / (1 - 2 * low)
+
+
+class Cyclical(Schedule):
+    """Repeated linear ramps, each followed by a plateau (Fu et al. 2019, https://arxiv.org/abs/1903.10145)."""
+
+    tag: ClassVar[str] = "cyclical"
+    start: float = Field(alias="from")
+    to: float
+    cycles: int = Field(default=4, ge=1)
+    rising: float = Field(default=0.5, gt=0, le=1)
+
+    def value(self, step: int, total: int) -> float:
+        """Return the value at `step` of a run of `total` steps."""
+        position = (step / max(total, 1) * self.cycles) % 1.0 if step < total else 1.0
+        return self.start + (self.to - self.start) * min(1.0, position / self.rising)
+
+
+class Steps(Schedule):
+    """A staircase: `at` maps moments to the value held from there on."""
+
+    tag: ClassVar[str] = "steps"
+    at: dict[Moment, float] = Field(min_length=1)
+
+    def value(self, step: int, total: int) -> float:
+        """Return the value of the last stair begun; before the first stair, that stair's value."""
+        stairs = sorted((moment_to_step(moment, total), value) for moment, value in self.at.items())
+        return next((value for begin, value in reversed(stairs) if begin <= step), stairs[0][1])
+
+    def last_change(self, total: int) -> int:
+        """Return the step at which the last stair begins."""
+        return max(moment_to_step(moment, total) for moment in self.at)
+
+
+SCHEDULES = (Constant, Linear, Cosine, Exponential, Sigmoid, Cyclical, Steps)
+
+
+def _number_to_constant(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    return Constant(float(value)) if isinstance(value, (int, float)) else value
+
+
+def _constant_to_number(value: Schedule) -> Any:
+    return value.at if isinstance(value, Constant) else value.model_dump(by_alias=True)
+
+
+Weight = Annotated[
+    Schedule,
+    one_of(*SCHEDULES),
+    BeforeValidator(_number_to_constant),
+    PlainSerializer(_constant_to_number),
+]
+"""A number or a schedule; a number is read as `Constant`."""
