@@ -10,6 +10,7 @@ from distaff.data.attributes import Attribute, AttributeTable, Folds, Kind
 from distaff.data.dataset import Dataset, Split, assemble
 from distaff.data.images import ArrayImages, Images, PackedImages, SubsetImages
 from distaff.data.options import DataOptions
+from distaff.data.pictures import read_images
 from distaff.data.sources import SOURCES, Source, find
 from distaff.errors import InputError, nearest
 
@@ -28,6 +29,7 @@ __all__ = [
     "Split",
     "SubsetImages",
     "load",
+    "read_images",
 ]
 
 

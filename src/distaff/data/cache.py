@@ -5,8 +5,10 @@ A kept array is a .npy file with the sha256 of its data appended, so that one re
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +35,30 @@ def folder() -> Path:
     return Path(platformdirs.user_cache_dir("distaff"))
 
 
+def find(name: str, shape: tuple[int, ...] | None = None) -> Bytes | None:
+    """The kept array of that name, memory-mapped; None if there is none or it is not what was written.
+
+    Args:
+        name: the name it was kept by.
+        shape: what it must have; any if None.
+    """
+    path = folder() / f"{name}.npy"
+    try:
+        array: np.memmap[tuple[int, ...], np.dtype[np.uint8]] = np.load(
+            path, mmap_mode="r", allow_pickle=False
+        )
+        with path.open("rb") as file:
+            file.seek(-DIGEST, os.SEEK_END)
+            end, digest = file.tell(), file.read()
+    except (OSError, ValueError, EOFError):
+        return None
+    if array.shape != (shape or array.shape) or array.dtype != np.uint8 or array.offset + array.nbytes != end:
+        return None
+    if array.nbytes <= CHECKED and hashlib.sha256(array.data).digest() != digest:
+        return None
+    return array
+
+
 def keep(name: str, shape: tuple[int, ...], chunks: Callable[[], Iterator[Bytes]]) -> Bytes:
     """The kept array of that name; made, and kept if that is possible, when it is not there or damaged.
 
@@ -47,10 +73,10 @@ def keep(name: str, shape: tuple[int, ...], chunks: Callable[[], Iterator[Bytes]
     Raises:
         InputError: the folder cannot be written and the array is too large for memory.
     """
-    path = folder() / f"{name}.npy"
-    kept = _read(path, shape)
+    kept = find(name, shape)
     if kept is not None:
         return kept
+    path = folder() / f"{name}.npy"
     try:
         _write(path, shape, chunks())
     except OSError as error:
@@ -60,31 +86,16 @@ def keep(name: str, shape: tuple[int, ...], chunks: Callable[[], Iterator[Bytes]
                 f"cannot keep {size / 2**30:.1f} GiB of pictures in {path.parent}: {error.strerror}; "
                 "set DISTAFF_CACHE to a folder with room"
             ) from None
-        return _gather(shape, chunks())
-    kept = _read(path, shape)
-    return kept if kept is not None else _gather(shape, chunks())
-
-
-def _read(path: Path, shape: tuple[int, ...]) -> Bytes | None:
-    """The kept array, or None if there is none or it is not what was written."""
-    try:
-        array: np.memmap[tuple[int, ...], np.dtype[np.uint8]] = np.load(
-            path, mmap_mode="r", allow_pickle=False
-        )
-        with path.open("rb") as file:
-            file.seek(-DIGEST, os.SEEK_END)
-            end, digest = file.tell(), file.read()
-    except (OSError, ValueError, EOFError):
-        return None
-    if array.shape != shape or array.dtype != np.uint8 or array.offset + array.nbytes != end:
-        return None
-    if array.nbytes <= CHECKED and hashlib.sha256(array.data).digest() != digest:
-        return None
-    return array
+        return gather(shape, chunks())
+    kept = find(name, shape)
+    return kept if kept is not None else gather(shape, chunks())
 
 
 def _write(path: Path, shape: tuple[int, ...], chunks: Iterator[Bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    size = int(np.prod(shape))
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     # Plain writes, not a writable map: a full disk is then an error and not a signal.
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
         temporary = Path(file.name)
@@ -104,7 +115,8 @@ def _write(path: Path, shape: tuple[int, ...], chunks: Iterator[Bytes]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _gather(shape: tuple[int, ...], chunks: Iterator[Bytes]) -> Bytes:
+def gather(shape: tuple[int, ...], chunks: Iterator[Bytes]) -> Bytes:
+    """The same array in memory: uint8 of that shape."""
     array = np.empty(shape, dtype=np.uint8)
     start = 0
     for chunk in chunks:

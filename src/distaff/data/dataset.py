@@ -27,11 +27,13 @@ class Opened:
         images: the pictures, sized as the options say or as they come.
         rows: int64 [m], the rows of `Found.attributes` they belong to.
         notes: what the user should hear, such as pictures skipped.
+        sized: the options' crop, size and channels are applied already.
     """
 
     images: Images
     rows: Rows
     notes: tuple[str, ...] = ()
+    sized: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def assemble(found: Found, options: DataOptions) -> Dataset:
         raise InputError(f"{found.name}: {len(opened.rows)} pictures are too few to train, validate and test")
     images = opened.images
     shape = target_shape(images.shape[1:], options)
-    if shape != images.shape[1:]:
+    if not opened.sized and (shape != images.shape[1:] or options.crop is not None):
         images = ResizedImages(images, shape, options.crop)
     table = table.rows(opened.rows)
     splits = _split(opened.rows, found.parts, options)

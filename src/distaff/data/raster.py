@@ -84,7 +84,7 @@ def scan(
                 for row in range(max(above + 1, 0), min(below + 1, SIDE)):
                     down = row * UNIT + UNIT // 2 - top_y
                     crossing = (top_x - UNIT // 2) * height + (low_x - top_x) * down
-                    column = -(-crossing // (UNIT * height))
+                    column = int(-(-crossing // (UNIT * height)))
                     if column < SIDE:
                         rows[image, row] ^= full >> np.uint64(max(column, 0))
             x0, y0 = x1, y1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from distaff.data import digits, fashion_mnist, mnist, sprites
+from distaff.data import digits, fashion_mnist, folder, mnist, npz, sprites
 from distaff.data.dataset import Found
 from distaff.data.options import DataOptions
 from distaff.errors import InputError, nearest
@@ -56,10 +57,27 @@ SOURCES: dict[str, Source] = {
         about="pictures of clothes, shoes and bags",
         attributes="garment (10)",
         size="60,000 + 10,000 of 28 x 28, grey",
-        origin="idx files: fashion-mnist:FOLDER, $DISTAFF_DATA/fashion-mnist, Debian's package, else downloaded",
+        origin="idx files: fashion-mnist:FOLDER, $DISTAFF_DATA/fashion-mnist, Debian's, else downloaded",
         find=fashion_mnist.find,
     ),
+    "FILE.npz": Source(
+        about="your images as one array (imgs, images, x or X), also the published dSprites file as it is",
+        attributes="every other array of one label an image",
+        size="any; large ones stay on disk",
+        origin="a path that ends in .npz",
+        find=npz.find,
+    ),
+    "FOLDER": Source(
+        about="your pictures in a folder; train, valid and test folders in it are kept as the split",
+        attributes="the columns of metadata.csv, or label from the names of subfolders",
+        size="any; decoded once, then memory-mapped",
+        origin="a path to a folder",
+        find=folder.find,
+    ),
 }
+
+NAMES = tuple(name for name in SOURCES if name not in ("FILE.npz", "FOLDER"))
+"""The sources that have a name of their own."""
 
 
 def find(options: DataOptions) -> Found:
@@ -74,4 +92,13 @@ def find(options: DataOptions) -> Found:
         if colon and not place:
             raise InputError(f"data {written!r} has no place after the colon: write {name}:FOLDER or {name}")
         return SOURCES[name].find(place or None, options)
-    raise InputError(f"unknown data {written!r}: {nearest(name, SOURCES)}")
+    path = Path(written).expanduser()
+    if path.is_dir():
+        return SOURCES["FOLDER"].find(written, options)
+    if path.suffix == ".npz":
+        return SOURCES["FILE.npz"].find(written, options)
+    if path.is_file():
+        raise InputError(f"data {written!r} is a file, but no .npz; give one, or a folder of pictures")
+    if len(path.parts) > 1:
+        raise InputError(f"data {written!r}: no such file or folder")
+    raise InputError(f"unknown data {written!r}, and no such path: {nearest(name, NAMES)}")

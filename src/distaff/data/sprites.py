@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,32 @@ def find(place: str | None, options: DataOptions) -> Found:  # noqa: ARG001 - ev
             bits = keep("sprites-1", (COUNT, int(np.prod(SHAPE)) // 8), _draw_all)
         return Opened(PackedImages(bits, SHAPE), rows)
 
-    return Found("sprites", AttributeTable(FACTORS, _factors(np.arange(COUNT)).astype(np.float32)), open_rows)
+    return Found("sprites", tabulate(_factors(np.arange(COUNT))), open_rows)
+
+
+def tabulate(factors: npt.NDArray[np.int64]) -> AttributeTable:
+    """The attribute table of checked factors, int64 [n, 5]."""
+    return AttributeTable(FACTORS, factors.astype(np.float32))
+
+
+def classes_of(name: str, array: npt.NDArray[Any], where: str) -> npt.NDArray[np.int64]:
+    """Factors, int64 [n, 5], of the arrays in the published file.
+
+    Args:
+        name: latents_classes, or latents_values (shape 1 to 3, scale 0.5 to 1, radians, positions 0 to 1).
+        array: [n, 6], the colour first, or [n, 5] without it.
+        where: the file, to name in errors.
+
+    Raises:
+        InputError: a factor that is not whole or not in range.
+    """
+    factors = array[:, -len(FACTORS) :].astype(np.float64)
+    if name == "latents_values":
+        factors = np.rint((factors - [1, 0.5, 0, 0, 0]) * [1, 10, 39 / (2 * np.pi), 31, 31])
+    try:
+        return check(factors)
+    except InputError as error:
+        raise InputError(f"{where}: {name}: {error}") from None
 
 
 def _draw_all() -> Iterator[Bytes]:
