@@ -31,10 +31,7 @@ def _decode(words: Words, limits: Ints, masks: Ints, choices: Ints, batch: int, 
     for p in range(points):
         here = at
         for draw in range(1 + batches * K * batch):
-            if draw == 0:
-                which = K
-            else:
-                which = (draw - 1) // batch % K
+            which = K if draw == 0 else (draw - 1) // batch % K
             limit, mask = int(limits[which]), int(masks[which])
             value = 0
             if limit > 0:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from distaff.errors import InputError
 from distaff.metrics.checks import (
     Classes,
+    Ints,
     Precision,
     Seed,
     check_classes,
@@ -30,6 +31,20 @@ class Parts:
     test_codes: NDArray[Any]
     test_factors: Classes
     settings: dict[str, Any]
+
+    def of(self, k: int) -> tuple[NDArray[Any], Ints, NDArray[Any], Ints]:
+        """Training codes and labels, test codes and labels, of the points whose factor k is known.
+
+        Raises:
+            InputError: the training part has one class of factor k, or the test part no known point.
+        """
+        labels, test_labels = self.factors.labels[:, k], self.test_factors.labels[:, k]
+        known, test_known = labels >= 0, test_labels >= 0
+        if len(np.unique(labels[known])) < 2:
+            raise InputError(f"factor {k} has only one value in the training part: nothing can be learnt")
+        if not test_known.any():
+            raise InputError(f"factor {k} is missing from the whole test part")
+        return self.codes[known], labels[known], self.test_codes[test_known], test_labels[test_known]
 
 
 def split(
