@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from distaff.autoencoder import Autoencoder, Output
 from distaff.latent import State
 from distaff.model.model import Known, Model
 from distaff.model.pixels import Floats, read_pictures
@@ -49,27 +50,35 @@ def bound_terms(
     network, latent = model.network, model.network.latent
     drawn = [block.name for block in latent if block.kind in DRAWN]
     pieces: dict[str, list[Tensor]] = {"reconstruction": [], "kl": [], "mean": [], "variance": []}
-    widths: dict[str, int] = {}
+    kl: dict[str, Tensor] = {}
     with torch.inference_mode():
         for start in range(0, len(array), model.batch_size):
             rows = slice(start, start + model.batch_size)
             x = model.to_tensor(array[rows])
             given = None if condition is None else condition[rows]
             output = network(x, given, sample=True, generator=generator)
-            kl = {block.name: block.kl(output.states[block.name]) for block in latent}
-            widths = {name: each.shape[1] for name, each in kl.items()}
+            kl = kl_by_dimension(network, output)
             mean, log_variance = _posterior([output.states[name] for name in drawn], x)
             pieces["reconstruction"].append(-network.likelihood.log_probability(output.decoded, x))
-            pieces["kl"].append(torch.cat(list(kl.values()), dim=1))
+            pieces["kl"].append(torch.stack(list(kl.values()), dim=1))
             pieces["mean"].append(mean)
             pieces["variance"].append(log_variance.exp())
     return BoundTerms(
         **{name: torch.cat(each).cpu().numpy() for name, each in pieces.items()},
-        dimensions=[
-            label for name, width in widths.items() for label in _dimension_names(model, name, width)
-        ],
+        dimensions=list(kl),
         columns=np.array([each.index for each in model.latents if each.block in drawn], dtype=np.int64),
     )
+
+
+def kl_by_dimension(network: Autoencoder, output: Output) -> dict[str, Tensor]:
+    """Return KL(q || p) in nats of each dimension of a batch, [b] each, by the dimension's name."""
+    nats: dict[str, Tensor] = {}
+    for block in network.latent:
+        kl = block.kl(output.states[block.name])
+        single = kl.shape[1] == 1 and block.attribute is not None
+        names = [block.name] if single else [f"{block.name}{i}" for i in range(kl.shape[1])]
+        nats |= dict(zip(names, kl.T, strict=True))
+    return nats
 
 
 def log_weights(
@@ -118,10 +127,3 @@ def _log_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return log N(z; mean, variance) in nats, summed over dimensions: [b, d] -> [b]."""
     squared = (z - mean).square() * torch.exp(-log_variance)
     return -0.5 * (squared + log_variance + math.log(2 * math.pi)).sum(1)
-
-
-def _dimension_names(model: Model, block: str, width: int) -> list[str]:
-    labels = [each.label for each in model.latents if each.block == block]
-    if len(labels) == width:
-        return labels
-    return [block] if width == 1 else [f"{block}{i}" for i in range(width)]

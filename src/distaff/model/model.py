@@ -188,6 +188,7 @@ class Model:
         codes, condition = self.sample_codes(n, seed=seed, **attributes)
         return self.decode(codes, attributes=condition)
 
+    @torch.inference_mode()
     def sample_codes(
         self, n: int, *, seed: int = 0, **attributes: Any
     ) -> tuple[Floats, dict[str, Floats] | None]:

@@ -1,25 +1,15 @@
-"""The shipped recipes, and recipes in files: read, described, written."""
+"""Recipes by name or file, and settings from the command line: read and written."""
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from distaff.errors import InputError, nearest
+from distaff.recipe.catalogue import shipped
 from distaff.recipe.recipe import Recipe, parse
-
-
-def shipped() -> dict[str, str]:
-    """Return the text of every shipped recipe by its name."""
-    root = files("distaff.recipe") / "shipped"
-    return {
-        Path(entry.name).stem: entry.read_text(encoding="utf-8")
-        for entry in sorted(root.iterdir(), key=lambda entry: entry.name)
-        if entry.name.endswith(".yaml")
-    }
 
 
 def load_recipe(name: str | Path | Recipe) -> Recipe:

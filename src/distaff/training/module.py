@@ -1,0 +1,85 @@
+"""The Lightning module: one step of training, the same for every recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import lightning
+import torch
+from torch import Tensor
+
+from distaff.autoencoder import Autoencoder, Output
+from distaff.data import Attribute
+from distaff.model import condition_code, domains
+from distaff.objective import Batch, Loss, Objective
+from distaff.recipe import Recipe
+from distaff.training.batches import RawBatch
+
+
+class Trainee(lightning.LightningModule):
+    """An autoencoder and its objective in training.
+
+    All randomness of a step comes from a generator seeded by (seed, step), so that a step can be repeated.
+    """
+
+    def __init__(
+        self, recipe: Recipe, attributes: Sequence[Attribute], model: Autoencoder, objective: Objective
+    ) -> None:
+        super().__init__()
+        self.recipe, self.attributes = recipe, tuple(attributes)
+        self.model, self.objective = model, objective
+        self.last: Loss | None = None
+        self.weights: dict[str, float] = objective.weights(0)
+        self._domains = domains(attributes)
+        self._noise: torch.Generator | None = None
+
+    def evaluate(self, batch: RawBatch, stream: int = 0) -> tuple[Loss, Output]:
+        """Return the loss and output of a raw batch under the present weights.
+
+        `stream` sets the draws of validation batches (1, 2, ...) apart from those of training (0).
+        """
+        images = batch[0].to(self.device, non_blocking=True).float().div_(255)
+        images = images.contiguous(memory_format=torch.channels_last)
+        values = batch[1].to(self.device, non_blocking=True)
+        labels = {attribute.name: values[:, i] for i, attribute in enumerate(self.attributes)}
+        condition = condition_code(self.recipe.condition, self._domains, labels)
+        output = self.model(
+            images, condition, labels=labels if self.training else None, generator=self._generator(stream)
+        )
+        with torch.autocast(self.device.type, enabled=False):
+            loss: Loss = self.objective(Batch(images, labels), output, self.model, self.weights)
+        return loss, output
+
+    def training_step(self, batch: RawBatch, batch_idx: int) -> Tensor:
+        """Return the loss to minimise, nats per image."""
+        self.weights = self.objective.weights(self.global_step)
+        self.last, _ = self.evaluate(batch)
+        return self.last.total
+
+    def on_train_batch_start(self, batch: RawBatch, batch_idx: int) -> None:
+        """Set this step's learning rate."""
+        rate = self.recipe.train.lr.value(self.global_step, self.recipe.train.steps)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return Adam in its fused form."""
+        parameters = [each for each in self.parameters() if each.requires_grad]
+        return torch.optim.Adam(
+            parameters, lr=self.recipe.train.lr.value(0, self.recipe.train.steps), fused=True
+        )
+
+    def transfer_batch_to_device(
+        self, batch: RawBatch, device: torch.device, dataloader_idx: int
+    ) -> RawBatch:
+        """Leave the move to `loss`, which also turns bytes to floats on the device."""
+        return batch
+
+    def _generator(self, stream: int) -> torch.Generator:
+        if self._noise is None or self._noise.device.type != self.device.type:
+            self._noise = torch.Generator(self.device)
+        # Validation draws are the same at every step, so that its curve moves by the model alone.
+        # Distinct odd multipliers keep nearby seeds, steps and streams from sharing a sequence.
+        step = 0 if stream else self.global_step
+        mixed = (self.recipe.train.seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + stream) % 2**63
+        return self._noise.manual_seed(mixed)

@@ -1,0 +1,190 @@
+"""Train a recipe: from pictures to a run folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+
+from distaff.data import Dataset
+from distaff.data import load as load_data
+from distaff.errors import InputError
+from distaff.model import build, resolve
+from distaff.objective import KLTerm, Objective
+from distaff.recipe import Recipe, load_recipe
+from distaff.run import Run, environment
+from distaff.training.batches import TrainBatches, valid_batches
+from distaff.training.checkpoint import AtomicCheckpointIO, Checkpointer
+from distaff.training.history import History
+from distaff.training.interrupt import StopOnSignal
+from distaff.training.module import Trainee
+from distaff.training.patience import Patience
+from distaff.training.precision import lightning_precision
+from distaff.training.report import Reporter
+
+
+def train(
+    recipe: str | Path | Recipe,
+    *,
+    data: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> Run:
+    """Train a model and return its run folder.
+
+    `recipe` is a shipped name, a YAML file or a Recipe; `data` replaces its source; `settings` sets fields
+    by dotted path (`{"loss.kl.weight": 4}`); `steps` and `seed` are short for `train.steps`, `train.seed`.
+    `out` is the run folder, `runs/NAME` when not given. `resume` goes on from the folder's last checkpoint,
+    or begins when there is none. Ctrl-C ends after the step in hand and leaves a usable run.
+
+    Raises InputError for anything the caller can mend, before anything is written where possible.
+    """
+    wanted = _wanted(recipe, data, settings, steps, seed)
+    run = Run(out if out is not None else _free_folder(recipe))
+    if (run.path / "recipe.yaml").exists() and not resume:
+        raise InputError(f"{run.path}: already holds a run; resume it (--resume) or choose another --out")
+    dataset = load_data(wanted.data)
+    wanted = resolve(wanted, dataset.attributes.attributes)
+    if resume and (run.path / "recipe.yaml").exists():
+        _check_same(run, wanted)
+    shape = dataset.images.shape[1:]
+    autoencoder, objective = build(wanted, dataset.attributes.attributes, shape)
+    with Reporter(wanted.train.steps, show=progress) as reporter:
+        for note in [*dataset.notes, *_advice(wanted, objective, autoencoder.latent.outputs, prod(shape))]:
+            reporter.say(note)
+        run.write_setup(wanted, dataset.attributes.attributes, shape)
+        trainee = Trainee(wanted, dataset.attributes.attributes, autoencoder, objective)
+        history = _fit(run, trainee, dataset, reporter)
+        if history.collapse is not None:
+            reporter.say(history.collapse.sentence)
+        run.write_json("environment.json", environment() | {"notes": reporter.notes})
+    return Run.open(run.path)
+
+
+def _wanted(
+    recipe: str | Path | Recipe,
+    data: str | None,
+    settings: Mapping[str, Any] | None,
+    steps: int | None,
+    seed: int | None,
+) -> Recipe:
+    changes: dict[str, Any] = dict(settings or {})
+    if data is not None:
+        changes["data.source"] = data
+    if steps is not None:
+        changes["train.steps"] = steps
+    if seed is not None:
+        changes["train.seed"] = seed
+    loaded = load_recipe(recipe)
+    return loaded.changed(changes) if changes else loaded
+
+
+def _free_folder(recipe: str | Path | Recipe) -> Path:
+    name = "run" if isinstance(recipe, Recipe) else Path(recipe).stem
+    number = 1
+    while (folder := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    return folder
+
+
+def _check_same(run: Run, wanted: Recipe) -> None:
+    """Refuse to resume a run under another recipe."""
+    before, now = run.recipe.to_dict(), wanted.to_dict()
+    for field in before:
+        if before[field] != now[field]:
+            raise InputError(
+                f"{run.path}: was begun with another {field!r} ({before[field]}), now {now[field]}; "
+                "resume with the same recipe and settings, or choose another --out"
+            )
+
+
+def _advice(recipe: Recipe, objective: Objective, latents: int, pixels: int) -> list[str]:
+    """Return what should be said before training: weights on both scales, schedules that never end."""
+    steps, said = recipe.train.steps, []
+    for term in objective:
+        if isinstance(term, KLTerm):
+            beta = term.schedules[term.name].value(steps, steps)
+            if beta != 1:
+                said.append(
+                    f"{term.name} weight {beta:g} = normalised beta {beta * latents / pixels:.3g} "
+                    f"(x {latents} latents / {pixels} pixels)"
+                )
+    for name, schedule in {**objective.schedules, "train.lr": recipe.train.lr}.items():
+        if schedule.last_change(steps) > steps:
+            said.append(
+                f"warning: the run ends at step {steps}, before the schedule of {name} does "
+                f"(step {schedule.last_change(steps)}); it stops at {schedule.value(steps, steps):g}"
+            )
+    return said
+
+
+def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> History:
+    options = trainee.recipe.train
+    trainee.to(memory_format=torch.channels_last)
+    images, labels = dataset.images, dataset.labels
+    batches = TrainBatches(
+        images, labels, dataset.splits["train"], options.batch, options.seed, lambda: trainee.global_step
+    )
+    valid = valid_batches(dataset.splits["valid"], options.batch)
+    history = History(run, images, labels, valid, options.valid_every, reporter)
+    interrupt = StopOnSignal()
+    callbacks: list[lightning.Callback] = [history]
+    if options.patience is not None:
+        moving = trainee.objective.schedules.values()
+        last = max((each.last_change(options.steps) for each in moving), default=0)
+        callbacks.append(Patience(history, options.patience, last))
+    callbacks += [interrupt, Checkpointer(run, options.checkpoint_every)]
+    checkpoint = run.path / "checkpoint.ckpt"
+    resumed = checkpoint.is_file()
+    with _quiet_lightning():
+        trainer = lightning.Trainer(
+            max_steps=options.steps,
+            max_epochs=-1,
+            accelerator="auto",
+            devices=1,
+            precision=lightning_precision(options.precision),
+            gradient_clip_val=options.gradient_clip,
+            plugins=[AtomicCheckpointIO()],
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(trainee, batches, ckpt_path=str(checkpoint) if resumed else None, weights_only=True)
+    run.write_weights(trainee.model, trainee.objective)
+    if interrupt.stopped and trainer.global_step < options.steps:
+        reporter.say(
+            f"Stopped at step {trainer.global_step} of {options.steps}; the model is usable as it is. "
+            f"Go on with the same command and --resume --out {run.path}"
+        )
+    return history
+
+
+class _quiet_lightning(warnings.catch_warnings):  # noqa: N801
+    """Keeps Lightning's advice on loaders and hardware from people who did not choose either."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec.*")
+        self._logger = logging.getLogger("lightning.pytorch")
+        self._level = self._logger.level
+        self._logger.setLevel(logging.ERROR)
+        return entered
+
+    def __exit__(self, *details: Any) -> None:
+        self._logger.setLevel(self._level)
+        super().__exit__(*details)
