@@ -1,0 +1,29 @@
+"""`distaff recipes`: the shipped recipes, described."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Annotated
+
+import typer
+
+from distaff.errors import InputError, nearest
+
+
+def recipes(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Show this recipe's YAML, to start your own from.", show_default=False),
+    ] = None,
+) -> None:
+    """List the shipped recipes, or show one."""
+    from distaff.recipe import describe, shipped
+
+    if name is None:
+        for each, about in describe().items():
+            typer.echo(textwrap.fill(about, 100, initial_indent=f"{each:<18}", subsequent_indent=" " * 18))
+        return
+    texts = shipped()
+    if name not in texts:
+        raise InputError(f"recipes: no shipped recipe is called {name!r}; {nearest(name, texts)}")
+    typer.echo(texts[name], nl=False)

@@ -1,0 +1,78 @@
+"""`distaff train`: a recipe in, a trained model out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from distaff.cli.arguments import Source
+from distaff.errors import InputError
+
+if TYPE_CHECKING:
+    from distaff.run import Run
+
+
+def train(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="A shipped recipe ('distaff recipes' lists them) or a YAML file.",
+            show_default=False,
+        ),
+    ],
+    data: Source = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A field of the recipe by its dotted path, such as loss.kl.weight=4; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Short for --set train.steps=N.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Short for --set train.seed=N.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="The run folder to make; runs/NAME if not given.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint of the run in --out.")
+    ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out pictures that cannot be read.")
+    ] = False,
+) -> None:
+    """Train a recipe and write a run folder.
+
+    Ctrl-C ends the training after the step in hand and leaves a usable run.
+    """
+    if resume and out is None:
+        raise InputError("--resume: which run? Name its folder with --out RUN")
+    from distaff.recipe import parse_settings
+    from distaff.training import train as run_training
+
+    changes: dict[str, Any] = parse_settings(settings or [])
+    if skip_bad:
+        changes["data.skip_bad"] = True
+    run = run_training(recipe, data=data, settings=changes, steps=steps, seed=seed, out=out, resume=resume)
+    typer.echo(summary(run))
+    typer.echo(f"\nNext:\n  distaff evaluate {run.path}\n  distaff figures {run.path}")
+
+
+def summary(run: Run) -> str:
+    """Say in two lines what was trained, for how long and how well."""
+    history = run.history()
+    valid = history["split"] == "valid"
+    steps, seconds = int(history["step"].max()), float(history["seconds"].max())
+    minutes = f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+    lines = [f"{run.path}: {steps:,} steps in {minutes}"]
+    if valid.any():
+        parts = {
+            name: history[name][valid][-1] for name in ("loss", "reconstruction", "kl") if name in history
+        }
+        told = ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
+        lines.append(f"  on validation pictures: {told} (nats per image)")
+    return "\n".join(lines)
