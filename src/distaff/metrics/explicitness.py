@@ -41,8 +41,8 @@ def explicitness(
         test_factors: [m, K].
         variant: ``"study"``: codes standardised, one multinomial model, raw area on the test part
             (disentanglement_lib). ``"rescaled"``: codes scaled to 0..1, balanced one-vs-rest models,
-            in-sample, 2 (area - 0.5) (Ubisoft). ``"per_class"``: codes standardised, C = 1e10 liblinear, in-sample
-            (Do & Tran). The last two use the training part only.
+            in-sample, 2 (area - 0.5) (Ubisoft). ``"per_class"``: codes standardised, C = 1e10 liblinear,
+            in-sample (Do & Tran). The last two use the training part only.
         solver: of the study's variant; ``"liblinear"`` is the default of 2018-19.
         num_train: points to train on when no test part is given.
         num_test: points to test on when no test part is given.

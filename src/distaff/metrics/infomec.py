@@ -1,4 +1,4 @@
-"""https://arxiv.org/abs/2305.18378: InfoM, InfoE and InfoC, information-theoretic modularity, explicitness, compactness."""
+"""https://arxiv.org/abs/2305.18378: InfoM, InfoE and InfoC: modularity, explicitness and compactness."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from distaff.metrics.checks import (
     seed_setting,
 )
 from distaff.metrics.information import contingency, entropy, plug_in
-from distaff.metrics.knn_information import jittered, knn_information
 from distaff.metrics.logistic import fit_logistic
 from distaff.metrics.score import Score
 
@@ -71,7 +70,7 @@ def infomec(
             discrete one when it is not constant. (An older variant has 1/8.)
         max_iter: of the logistic regression. On separable data its loss has no minimum and InfoE depends on
             where it stops.
-        seed: of the 1e-10 noise that parts equal codes.
+        seed: of the 1e-10 noise that parts equal codes, drawn in the reference's order.
 
     Returns:
         Score whose value is InfoM; details `infom`, `infoc`, `infoe`, `infoe_per_factor` [K], `nmi` [D, K],
@@ -132,7 +131,7 @@ def _headline(score: Score, part: str) -> Score:
 
 
 def _share(strength: Floats) -> tuple[Floats, float]:
-    """max / sum of each row, and their mean rescaled so that uniform rows give 0."""
+    """The share max / sum of each row, and their mean rescaled so that uniform rows give 0."""
     if strength.size == 0:
         return np.zeros(len(strength)), 0.0
     width = strength.shape[1]
@@ -147,23 +146,27 @@ def _share(strength: Floats) -> tuple[Floats, float]:
 
 def _normalised(table: Floats, classes: Classes, options: _Options) -> Floats:
     """I(z_d; v_k) / H(v_k): [D, K]."""
+    from distaff.metrics.knn_information import jittered, knn_information
+
     D, K = table.shape[1], classes.labels.shape[1]
     nmi = np.zeros((D, K))
-    moves = np.flatnonzero(table.max(axis=0) > table.min(axis=0))
-    spread = table if options.discrete else jittered(_standard(table), random_state(options.seed))
-    for d in moves:
-        order = np.argsort(spread[:, d], kind="stable")
-        ordered = spread[order, d]
-        for k, size in enumerate(classes.sizes):
-            labels = classes.labels[order, k]
-            known = labels >= 0
-            values, labels = ordered[known], labels[known]
+    state = random_state(options.seed)
+    moves = table.max(axis=0) > table.min(axis=0)
+    columns = np.ascontiguousarray((table if options.discrete else _standard(table)).T)
+    for k, size in enumerate(classes.sizes):
+        known = classes.labels[:, k] >= 0
+        labels = classes.labels[known, k]
+        for d in range(D):
             if options.discrete:
-                found, own = np.unique(values, return_inverse=True)
+                found, own = np.unique(columns[d, known], return_inverse=True)
                 nmi[d, k], _ = plug_in(contingency(own, labels, len(found), size))
             else:
-                nmi[d, k] = knn_information(values, labels, options.neighbours)
-            nmi[d, k] /= entropy(np.bincount(labels))
+                # Drawn for constant codes too, which keeps the draws in the reference's order.
+                values = jittered(columns[d], state)[known]
+                order = np.argsort(values)
+                if moves[d]:
+                    nmi[d, k] = knn_information(values[order], labels[order], options.neighbours)
+        nmi[:, k] /= entropy(np.bincount(labels))
     return nmi
 
 

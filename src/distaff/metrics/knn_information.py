@@ -1,6 +1,7 @@
-"""https://doi.org/10.1371/journal.pone.0087357: mutual information of a continuous code and a class, by neighbours.
+"""https://doi.org/10.1371/journal.pone.0087357: mutual information of a code and a class.
 
-Ross's estimator. In one dimension neighbours lie side by side in the sorted values, so no tree is needed.
+Ross's estimator, by nearest neighbours. In one dimension they lie side by side in the sorted values, so no
+tree is needed.
 """
 
 from __future__ import annotations
@@ -81,9 +82,7 @@ def knn_information(values: Floats, labels: Ints, neighbours: int = 10) -> float
     return max(0.0, float(psi[-1] + by_class - psi[near - 1].mean()))
 
 
-def jittered(codes: Floats, state: np.random.RandomState) -> Floats:
-    """Codes scaled to unit variance with noise of 1e-10 that parts equal values, as the reference adds it."""
-    moves = codes.max(axis=0) > codes.min(axis=0)
-    scaled = codes / np.where(moves, codes.std(axis=0), 1)
-    size = np.maximum(1, np.abs(scaled).mean(axis=0))
-    return np.asarray(scaled + 1e-10 * size * state.standard_normal(scaled.shape))
+def jittered(column: Floats, state: np.random.RandomState) -> Floats:
+    """A standardised code with noise of 1e-10 that parts equal values, as the reference adds it."""
+    size = max(1.0, float(np.abs(column).mean()))
+    return np.asarray(column + 1e-10 * size * state.standard_normal(len(column)))

@@ -77,6 +77,14 @@ class FactorSampler(ABC):
     def variances(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
         """Variance over `batch` points with one value of a random factor: factor [P], variance [P, D]."""
 
+    @abstractmethod
+    def traversals(self, k: int, count: int, state: np.random.RandomState) -> Floats:
+        """Codes [count, n_k, D] along factor k, all other factors random but fixed.
+
+        Raises:
+            InputError: the points are not a complete grid.
+        """
+
 
 def _grid_rows(classes: Classes) -> Ints | None:
     """Row of each combination in C order, or None when the points are not exactly one grid."""
@@ -127,6 +135,12 @@ class _Drawn(FactorSampler):
             chosen.append(k)
             spread.append(codes.var(axis=1, ddof=1))
         return np.concatenate(chosen), np.concatenate(spread)
+
+    def traversals(self, k: int, count: int, state: np.random.RandomState) -> Floats:
+        factors = np.stack([state.randint(size, size=count) for size in self.sizes], axis=1)
+        lines = np.repeat(factors[:, None], self.sizes[k], axis=1)
+        lines[:, :, k] = np.arange(self.sizes[k])
+        return self.codes(lines.reshape(-1, len(self.sizes))).reshape(count, self.sizes[k], -1)
 
 
 class _Function(_Drawn):
@@ -180,6 +194,11 @@ class _Rows(FactorSampler):
         anchor = state.randint(len(self._table), size=points)
         rows = self._alike(k[:, None], anchor[:, None], state, (points, batch))
         return k, local_variances(self._table, rows)
+
+    def traversals(self, k: int, count: int, state: np.random.RandomState) -> Floats:
+        raise InputError(
+            "a traversal needs every combination of factors exactly once, or a function of factors"
+        )
 
     def _alike(self, k: Ints, rows: Ints, state: np.random.RandomState, shape: tuple[int, ...]) -> Ints:
         """Random rows that have the same value of factor k as the given ones."""

@@ -33,7 +33,7 @@ def sap(
     SAP = mean over k of (S[first, k] - S[second, k]). For classes, S is the test accuracy of a linear support
     vector classifier on code d alone (one-vs-rest, squared hinge, balanced, intercept regularised); for
     continuous factors S = cov(z_d, v_k)^2 / (var z_d var v_k) on the training points, the R^2 of a line.
-    Invariant under permutation and sign of codes; the classifier's form is not exactly so under scale, because
+    Invariant under permutation and sign of codes; the classifier's form is not exactly so under scale, as
     weights and intercept are regularised.
 
     Args:
@@ -109,7 +109,7 @@ def _accuracies(parts: Parts, C: float) -> Floats:
 
 
 def _numbered(parts: Parts, k: int) -> tuple[Ints, Ints]:
-    """Labels of both parts in the numbering of the classes that training has; -1 missing, classes.. unseen."""
+    """Labels of both parts, renumbered to the classes that training has; unseen ones come after them."""
     _, labels, _, _ = parts.of(k)
     classes = np.unique(labels)
     size = len(parts.factors.values[k])
