@@ -98,8 +98,8 @@ class Attribute(BaseModel):
         if self.kind == "continuous":
             return float(value)
         index = round(float(value))
-        if self.kind == "circular" and self.period is not None:
-            return self.values[round(index % self.period)]
+        if self.kind == "circular" and not 0 <= index < self.size:
+            index = round(index % (self.period or self.size))
         return self.values[min(max(index, 0), self.size - 1)]
 
     def error(self, read: npt.ArrayLike, true: npt.ArrayLike, *, fold: npt.ArrayLike = 1) -> Floats:

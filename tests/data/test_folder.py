@@ -1,0 +1,215 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from distaff.data import folder, load, read_images
+from distaff.errors import InputError
+
+
+def picture(path, seed=0, size=(16, 12), colour=False):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (*size, 3) if colour else size
+    pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+@pytest.fixture
+def classes(tmp_path):
+    """Ten pictures in each of two subfolders, and some clutter."""
+    root = tmp_path / "pictures"
+    for name in ("cat", "dog"):
+        for index in range(10):
+            picture(root / name / f"{index}.png", seed=index + 100 * (name == "dog"))
+    (root / "notes.txt").write_text("clutter")
+    picture(root / ".hidden" / "a.png")
+    picture(root / "cat" / "._0.png")
+    return root
+
+
+@pytest.fixture
+def metadata(tmp_path):
+    """Six pictures and a metadata.csv; returns a function that writes other lines into it."""
+    root = tmp_path / "pictures"
+    for index in range(6):
+        picture(root / f"{index}.png", seed=index)
+
+    def write(*lines, encoding="utf-8"):
+        (root / "metadata.csv").write_text("\n".join(lines) + "\n", encoding=encoding)
+        return str(root)
+
+    return write
+
+
+def test_subfolders_are_labels(classes):
+    dataset = load(str(classes))
+    assert dataset.images.shape == (20, 1, 16, 12)
+    assert dataset.attributes.get("label").values == ("cat", "dog")
+    assert dataset.attributes.column("label").tolist() == [0] * 10 + [1] * 10
+    np.testing.assert_array_equal(
+        dataset.images.take(slice(0, 1)), read_images([classes / "cat/0.png"], (1, 16, 12))
+    )
+    assert isinstance(dataset.images.array, np.memmap)
+    assert dataset.notes == ()
+
+
+def test_pictures_are_decoded_once(classes, monkeypatch):
+    first = load(str(classes)).images.take(slice(None))
+    decode = folder.decode
+    monkeypatch.setattr(folder, "decode", lambda *_: pytest.fail("decoded again"))
+    np.testing.assert_array_equal(load(str(classes)).images.take(slice(None)), first)
+    monkeypatch.setattr(folder, "decode", decode)
+    picture(classes / "cat" / "0.png", seed=77)
+    os.utime(classes / "cat" / "0.png", ns=(1, 1))
+    assert (load(str(classes)).images.take(slice(0, 1)) != first[:1]).any()
+    assert load(str(classes), image_size=8).images.shape == (20, 1, 8, 8)
+    assert load(str(classes), count=5).images.shape == (5, 1, 16, 12)
+
+
+def test_one_colour_picture_makes_all_colour(classes):
+    picture(classes / "dog" / "new.png", colour=True)
+    assert load(str(classes)).images.shape == (21, 3, 16, 12)
+    assert load(str(classes), channels=1).images.shape == (21, 1, 16, 12)
+
+
+def test_pictures_that_differ_in_size_are_made_64(classes):
+    picture(classes / "dog" / "new.png", size=(30, 50))
+    dataset = load(str(classes))
+    assert dataset.images.shape == (21, 1, 64, 64)
+    assert "differ in size" in dataset.notes[0]
+    assert load(str(classes), image_size=(20, 10)).images.shape == (21, 1, 20, 10)
+    assert load(str(classes), crop=12).images.shape == (21, 1, 12, 12)
+    with pytest.raises(InputError, match="crop is 13, but a picture is 16 x 12"):
+        load(str(classes), crop=13)
+
+
+def test_metadata_becomes_attributes(metadata):
+    root = metadata(
+        ",file_name,colour, size ,note,score",
+        '0,0.png,red,1,"one, two",0.5',
+        "1,./1.png,blue,2,three,1.5",
+        "2,2.png,,,four,",
+        "",
+        "3,3.png,red,1,five,2.5",
+        "4,4.png,blue,3,six,3.5",
+        encoding="utf-8-sig",
+    )
+    dataset = load(root)
+    assert len(dataset.images) == 5
+    assert dataset.attributes.names == ("colour", "size", "note", "score")
+    assert dataset.attributes.get("colour").values == ("blue", "red")
+    assert dataset.attributes.get("size").values == (1, 2, 3)
+    assert dataset.attributes.get("score").kind == "continuous"
+    missing = np.isnan(dataset.attributes.values)
+    assert missing.sum() == 3
+    assert missing[2].tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize("listed", ["folders", "one file", "a file each"])
+def test_published_parts_are_kept(tmp_path, listed):
+    root = tmp_path / "pictures"
+    lines = {"train": [], "Val": [], "test": []}
+    for part, n in (("train", 6), ("Val", 2), ("test", 3)):
+        for index in range(n):
+            inside = ("a", "b")[index % 2] if listed == "folders" else ""
+            picture(root / part / inside / f"{index}.png", seed=index)
+            lines[part].append((f"{index}.png", ("a", "b")[index % 2]))
+    if listed == "one file":
+        rows = [f"{part}/{name},{label}" for part in lines for name, label in lines[part]]
+        (root / "metadata.csv").write_text("\n".join(["file_name,label", *rows]))
+    if listed == "a file each":
+        for part, pairs in lines.items():
+            (root / part / "metadata.csv").write_text("\n".join(["file_name,label", *map(",".join, pairs)]))
+    dataset = load(str(root))
+    assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": 6, "valid": 2, "test": 3}
+    assert dataset.attributes.names == ("label",)
+    assert not np.isnan(dataset.attributes.values).any()
+
+
+def test_pictures_without_labels_are_data_too(tmp_path):
+    for index in range(8):
+        picture(tmp_path / "pictures" / f"{index}.png")
+    dataset = load(str(tmp_path / "pictures"))
+    assert dataset.attributes.names == ()
+    assert dataset.attributes.values.shape == (8, 0)
+
+
+def test_a_damaged_picture_is_named_and_skipped_only_if_asked(classes, cache_folder):
+    whole = picture(classes / "dog" / "x.jpg", colour=True)
+    content = (classes / "dog" / "x.jpg").read_bytes()
+    (classes / "dog" / "x.jpg").write_bytes(content[: len(content) - 80])
+    assert whole.shape == (16, 12, 3)
+    with pytest.raises(InputError, match=r"dog/x.jpg: the picture cannot be read .* \(--skip-bad\)"):
+        load(str(classes))
+    assert list(cache_folder.iterdir()) == []
+    (classes / "cat" / "0.png").write_text("no picture")
+    for _ in range(2):
+        dataset = load(str(classes), skip_bad=True)
+        assert dataset.notes == ("skipped 2 pictures that cannot be read: 0.png, x.jpg",)
+        assert dataset.attributes.column("label").tolist() == [0] * 9 + [1] * 10
+        expected = read_images([classes / "cat" / "1.png"], (3, 16, 12))
+        np.testing.assert_array_equal(dataset.images.take(slice(0, 1)), expected)
+        assert sum(map(len, dataset.splits.values())) == 19
+
+
+def test_nothing_but_damaged_pictures(tmp_path):
+    for index in range(4):
+        (tmp_path / f"{index}.png").write_text("no picture")
+    with pytest.raises(InputError, match="none of the 4 pictures can be read"):
+        load(str(tmp_path), skip_bad=True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["name,label", "0.png,a"], "no column file_name in its first line: .*'name'|there is"),
+        (["", ""], "no column file_name"),
+        (["file_name,label", "9.png,a"], "row 2: no picture '9.png'"),
+        (["file_name,label", "0.png,a", "./0.png,b"], "rows 2 and 3 are both about './0.png'"),
+        (["file_name,label", "0.png,a", "1.png"], "row 3 has 1 cells where the first has 2"),
+        (["file_name,label,label", "0.png,a,b"], "two columns are called 'label'"),
+        (["file_name,label", "../0.png,a"], "must be a path inside the folder"),
+        (["file_name,label", "/0.png,a"], "must be a path inside the folder"),
+        (["file_name,label", ",a"], "must be a path inside the folder"),
+        (["file_name,label", '"0.png,a'], "not CSV"),
+        (["file_name,score", "0.png,inf", "1.png,2"], "column 'score' holds an infinite number in row 0"),
+        (["file_name,label"], "no pictures in this folder"),
+    ],
+)
+def test_a_metadata_file_that_does_not_fit(metadata, lines, says):
+    with pytest.raises(InputError, match=says) as caught:
+        load(metadata(*lines))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_metadata_file_in_another_encoding(metadata):
+    with pytest.raises(InputError, match="not UTF-8"):
+        load(metadata("file_name,label", "0.png,caf\xe9", encoding="latin-1"))
+
+
+def test_an_unknown_column_is_named(metadata):
+    root = metadata("file_name,colour,size", "0.png,red,1", "1.png,blue,2", "2.png,red,1")
+    with pytest.raises(InputError, match="unknown attribute 'color': did you mean 'colour'"):
+        load(root, attributes=("color",))
+
+
+def test_an_empty_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no pictures in this folder; there should be files of bmp"):
+        load(str(tmp_path / "empty"))
+
+
+def test_a_cache_without_room_costs_only_memory(classes, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("DISTAFF_CACHE", str(tmp_path / "file"))
+    assert load(str(classes)).images.shape == (20, 1, 16, 12)
+
+
+def test_a_folder_of_train_alone_is_split(classes, tmp_path):
+    (tmp_path / "outer").mkdir()
+    shutil.move(classes, tmp_path / "outer" / "train")
+    dataset = load(str(tmp_path / "outer"))
+    assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": 17, "valid": 1, "test": 2}

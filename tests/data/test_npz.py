@@ -1,0 +1,200 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distaff.data import ArrayImages, PackedImages, archive, load, npz, sprites
+from distaff.errors import InputError
+
+N = 30
+PIXELS = np.random.default_rng(0).integers(0, 256, (N, 3, 8, 10), dtype=np.uint8)
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(**arrays):
+        np.savez_compressed(tmp_path / "set.npz", **arrays)
+        return str(tmp_path / "set.npz")
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["imgs", "images", "x", "X"])
+@pytest.mark.parametrize(
+    ("saved", "expected"),
+    [
+        (PIXELS, PIXELS),
+        (np.ascontiguousarray(np.moveaxis(PIXELS, 1, -1)), PIXELS),
+        (PIXELS[:, 0], PIXELS[:, :1]),
+        (PIXELS[:, :1], PIXELS[:, :1]),
+        (PIXELS.astype(np.float32), PIXELS),
+        (PIXELS / 255, PIXELS),
+        (PIXELS.astype(np.float16), PIXELS),
+        (PIXELS.astype(">i4"), PIXELS),
+        (PIXELS > 99, (PIXELS > 99) * np.uint8(255)),
+        ((PIXELS > 99).astype(np.uint8), (PIXELS > 99) * np.uint8(255)),
+        ((PIXELS[:, 0] > 99).astype(np.int64), (PIXELS[:, :1] > 99) * np.uint8(255)),
+        (np.full((N, 4, 4), 1 + 1e-7), np.full((N, 1, 4, 4), 255)),
+    ],
+)
+def test_images_of_any_layout_and_type(save, name, saved, expected):
+    dataset = load(save(**{name: saved}))
+    np.testing.assert_array_equal(dataset.images.take(slice(None)), expected)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(3, 9), st.integers(1, 5), st.integers(1, 12), st.integers(1, 12), st.integers(1, 500))
+def test_images_read_in_pieces_are_whole(tmp_path_factory, n, c, h, w, chunk):
+    pixels = np.random.default_rng(n).integers(0, 256, (n, max(h, c), w, c), dtype=np.uint8)
+    pixels[0, 0, 0, 0] = 200
+    path = tmp_path_factory.mktemp("npz") / "set.npz"
+    np.savez(path, x=pixels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive, "CHUNK", chunk)
+        dataset = load(str(path), valid=0, test=0)
+    np.testing.assert_array_equal(dataset.images.take(slice(None)), np.moveaxis(pixels, -1, 1))
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_large_sets_stay_on_disk(save, monkeypatch, binary):
+    pixels = (PIXELS > 99).astype(np.uint8) if binary else PIXELS
+    path = save(x=pixels, shade=np.arange(N) % 3)
+    small = load(path).images
+    monkeypatch.setattr(npz, "IN_MEMORY", 10)
+    large = load(path).images
+    assert isinstance(large, PackedImages if binary else ArrayImages)
+    kept = large.bits if isinstance(large, PackedImages) else large.array
+    assert isinstance(kept, np.memmap)
+    np.testing.assert_array_equal(large.take(slice(None)), small.take(slice(None)))
+    monkeypatch.setattr(npz, "scale_of", lambda _: pytest.fail("read again"))
+    np.testing.assert_array_equal(load(path).images.take(slice(None)), small.take(slice(None)))
+    few = load(path, count=7)
+    np.testing.assert_array_equal(few.images.take(slice(None)).shape, (7, 3, 8, 10))
+
+
+def test_columns_become_attributes(save):
+    path = save(
+        x=PIXELS,
+        colour=np.array(["red", "blue", ""] * 10),
+        label=np.arange(N) % 4,
+        age=np.linspace(0, 1, N),
+        class_names=np.array(["a", "b", "c", "d"]),
+        version=np.array(3),
+    )
+    dataset = load(path)
+    assert [(each.name, each.kind) for each in dataset.attributes.attributes] == [
+        ("colour", "categorical"),
+        ("label", "categorical"),
+        ("age", "continuous"),
+    ]
+    assert np.isnan(dataset.attributes.column("colour")[2])
+    assert dataset.notes == (f"{path}: array 'class_names' [4] is not one label an image; left out",)
+    assert load(path, attributes=("age",)).attributes.names == ("age",)
+    with pytest.raises(InputError, match="unknown attribute 'colours': did you mean 'colour'"):
+        load(path, attributes=("colours",))
+
+
+@pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("name", ["latents_classes", "latents_values"])
+def test_the_published_sprites_file_is_read_as_it_is(save, colour, name):
+    rows = np.arange(0, sprites.COUNT, 9001)
+    factors = np.stack(np.unravel_index(rows, sprites.SIZES), axis=1)
+    values = factors * [1, 0.1, 2 * np.pi / 39, 1 / 31, 1 / 31] + [1, 0.5, 0, 0, 0]
+    latents = factors if name == "latents_classes" else values
+    if colour:
+        latents = np.concatenate([np.full((len(rows), 1), 1), latents], axis=1)
+    metadata = np.array({"date": "April 2017"}, dtype=object)
+    path = save(imgs=sprites.render(factors) // 255, metadata=metadata, **{name: latents})
+    dataset = load(path)
+    assert dataset.attributes.attributes == sprites.FACTORS
+    np.testing.assert_array_equal(dataset.attributes.values, factors)
+    np.testing.assert_array_equal(dataset.images.take(slice(None))[:, 0], sprites.render(factors))
+
+
+def test_real_sprites_are_read(shared):
+    dataset = load(str(shared / "dsprites" / "dsprites_subset.npz"), count=500)
+    assert isinstance(dataset.images.take(slice(0, 1)), np.ndarray)
+    drawn = sprites.render(dataset.attributes.values)
+    assert (drawn != dataset.images.take(slice(None))[:, 0]).sum() <= 2
+
+
+NAN, INFINITE = PIXELS / 255, PIXELS / 255
+NAN[7, 0, 0, 0], INFINITE[3, 0, 0, 0] = np.nan, np.inf
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"x": NAN}, "image 7 has NaN or infinite pixels"),
+        ({"x": INFINITE}, "image 3 has NaN or infinite pixels"),
+        ({"x": PIXELS / 127.5 - 1}, "values from -1 to 1; pixels must be 0 to 1 or 0 to 255"),
+        ({"x": PIXELS.astype(np.uint16) * 257}, "values from 0 to 65535"),
+        ({"pictures": PIXELS}, "no images: name their array imgs or images or x or X; there is: pictures"),
+        ({"label": np.array(3)}, "there is: nothing"),
+        ({"x": PIXELS.reshape(N, -1)}, r"\[30, 240\]; they must be \[n, h, w\]"),
+        ({"x": PIXELS[:0]}, "nothing in them"),
+        ({"x": np.zeros((4, 20, 20, 20), np.uint8)}, "no size in it can be channels"),
+        ({"x": np.full((4, 8, 8), "a")}, "must be numbers"),
+        ({"x": np.array([None] * 4)}, "holds object values"),
+        ({"x": np.zeros((4, 8, 8), complex)}, "holds complex128 values"),
+        ({"x": PIXELS, "owner": np.array([None] * N)}, "'owner' holds object values"),
+        ({"x": PIXELS.T}, "Fortran order"),
+        ({"x": PIXELS, "label": np.arange(29)}, r"'label' is \[29\] for 30 images: it must be \[30\]"),
+        ({"x": PIXELS, "age": np.array([np.inf] * N)}, "column 'age' holds an infinite number"),
+        ({"x": PIXELS, "latents_classes": np.zeros((N, 4))}, r"latents_classes is \[30, 4\] for 30 images"),
+        (
+            {"x": PIXELS, "latents_classes": np.full((N, 5), 9)},
+            "latents_classes: sprites: shape 9 is out of range",
+        ),
+    ],
+)
+def test_arrays_that_are_not_images_or_labels(save, arrays, says):
+    with pytest.raises(InputError, match=says) as caught:
+        load(save(**arrays))
+    assert "set.npz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda content: content[: len(content) // 2], "no .npz file, or a damaged one"),
+        (lambda content: b"", "no .npz file"),
+        (lambda content: content[:2000] + bytes(50) + content[2050:], "damaged|no .npz"),
+    ],
+)
+def test_a_damaged_file_is_said_to_be(save, tmp_path, change, says):
+    path = save(x=PIXELS)
+    content = (tmp_path / "set.npz").read_bytes()
+    (tmp_path / "set.npz").write_bytes(change(content))
+    with pytest.raises(InputError, match=says):
+        load(path)
+
+
+def test_a_header_that_promises_more_than_there_is(tmp_path):
+    header = io.BytesIO()
+    layout = {"descr": "|u1", "fortran_order": False, "shape": (2**40, 64, 64)}
+    np.lib.format.write_array_header_1_0(header, layout)
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w") as file:
+        file.writestr("x.npy", header.getvalue() + bytes(100))
+    with pytest.raises(InputError, match="has 228 bytes, which are not the"):
+        load(str(tmp_path / "bomb.npz"))
+
+
+def test_enormous_pictures_are_refused_before_they_are_read(save, monkeypatch):
+    monkeypatch.setattr(archive, "ROW", 2**20)
+    with pytest.raises(InputError, match="rows of 4 MiB: at most 1 MiB a picture"):
+        load(save(x=np.zeros((3, 2048, 2048), np.uint8)))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        load(str(tmp_path / "none.npz"))
+    with pytest.raises(InputError, match=r"none\.npz: no such file"):
+        load("none.npz")
+    (tmp_path / "folder.npz").symlink_to(tmp_path / "folder.npz")
+    with pytest.raises(InputError, match="cannot be read"):
+        load(str(tmp_path / "folder.npz"))
