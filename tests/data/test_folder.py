@@ -213,3 +213,12 @@ def test_a_folder_of_train_alone_is_split(classes, tmp_path):
     shutil.move(classes, tmp_path / "outer" / "train")
     dataset = load(str(tmp_path / "outer"))
     assert {name: len(rows) for name, rows in dataset.splits.items()} == {"train": 17, "valid": 1, "test": 2}
+
+
+def test_links_are_followed_but_not_in_circles(classes, tmp_path):
+    shutil.move(classes / "dog", tmp_path / "dog")
+    (classes / "dog").symlink_to(tmp_path / "dog")
+    (classes / "cat" / "up").symlink_to(classes)
+    dataset = load(str(classes))
+    assert len(dataset.images) == 20
+    assert dataset.attributes.get("label").values == ("cat", "dog")

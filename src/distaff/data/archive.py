@@ -48,8 +48,6 @@ class Member:
             for first in range(0, self.shape[0], step):
                 rows = min(step, self.shape[0] - first)
                 data = stream.read(rows * row)
-                if len(data) < rows * row:
-                    raise EOFError
                 yield np.frombuffer(data, self.dtype).reshape(rows, *self.shape[1:])
 
     def read(self) -> npt.NDArray[Any]:

@@ -83,7 +83,14 @@ def _add(listing: Listing, folder: Path) -> None:
     if metadata.is_file():
         _read(listing, metadata)
         return
-    for place, folders, names in os.walk(folder):
+    visited = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        # A link may lead to a class kept elsewhere, or back up to where we came from.
+        real = Path(place).resolve()
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         inside = Path(place).relative_to(folder).parts
         for name in sorted(names):
