@@ -19,7 +19,9 @@ PRESENT = (FOLDER / "golden_open.json").exists()
 
 def need() -> None:
     if not PRESENT:
-        reason = f"no golden values: {FOLDER} is absent (DISTAFF_SHARED names the folder that holds data/metrics)"
+        reason = (
+            f"no golden values: {FOLDER} is absent (DISTAFF_SHARED names the folder that holds data/metrics)"
+        )
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -34,7 +36,9 @@ def values() -> dict[str, dict[str, dict[str, Any]]]:
 def case(name: str) -> dict[str, np.ndarray]:
     with np.load(FOLDER / "cases" / f"open_{name}.npz") as stored:
         arrays = {key: stored[key] for key in stored}
-    return {key: part.astype(np.float64) if part.dtype == np.float32 else part for key, part in arrays.items()}
+    return {
+        key: part.astype(np.float64) if part.dtype == np.float32 else part for key, part in arrays.items()
+    }
 
 
 @cache
@@ -70,3 +74,17 @@ def _term(term: dict[str, Any], factors: np.ndarray, x: np.ndarray) -> np.ndarra
         return (factors @ np.asarray(term["m"])) % term["q"]
     inner = x @ np.asarray(term["a"]) + term["c"]
     return inner if term["g"] == "id" else getattr(np, term["g"])(inner)
+
+
+@cache
+def sampled_arrays(name: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The reference's 10,000 training and 5,000 test points: batches of 16, one draw per factor and batch."""
+    codes, sizes = sampled_map(name)
+    state = np.random.RandomState(seed)
+    parts = []
+    for points in (10_000, 5_000):
+        batches = [min(16, points - start) for start in range(0, points, 16)]
+        drawn = [np.stack([state.randint(size, size=b) for size in sizes], axis=1) for b in batches]
+        factors = np.concatenate(drawn)
+        parts += [codes(factors), factors]
+    return tuple(parts)

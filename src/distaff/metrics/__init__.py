@@ -1,5 +1,67 @@
 """Measures of representations: pure functions of arrays, each `f(codes, factors, ...) -> Score`."""
 
+from distaff.metrics.active_units import active_units
+from distaff.metrics.beta_vae import beta_vae_score
+from distaff.metrics.catalogue import Description, catalogue, describe
+from distaff.metrics.correlation import total_correlation, wasserstein_correlation
+from distaff.metrics.dcimig import dcimig
+from distaff.metrics.elbo_split import elbo_split
+from distaff.metrics.explicitness import explicitness
+from distaff.metrics.factor_vae import factor_vae_score
+from distaff.metrics.flatness import flatness
+from distaff.metrics.infomec import infoc, infoe, infom, infomec
+from distaff.metrics.information import Information, information
+from distaff.metrics.irs import irs
+from distaff.metrics.iwae import iwae_bound
+from distaff.metrics.jemmig import jemmig
+from distaff.metrics.knn_accuracy import knn_accuracy
+from distaff.metrics.linear_probe import linear_probe
+from distaff.metrics.linearity import linearity
+from distaff.metrics.mcc import mcc
+from distaff.metrics.mig import mig, mig_sup
+from distaff.metrics.modularity import modularity
+from distaff.metrics.mutual_information import code_mutual_information, mutual_information
+from distaff.metrics.posterior_mig import posterior_mig
+from distaff.metrics.sampler import FactorSampler
+from distaff.metrics.sap import sap
 from distaff.metrics.score import Score
+from distaff.metrics.udr import gaussian_kl, udr
 
-__all__ = ["Score"]
+__all__ = [
+    "Description",
+    "FactorSampler",
+    "Information",
+    "Score",
+    "active_units",
+    "beta_vae_score",
+    "catalogue",
+    "code_mutual_information",
+    "dcimig",
+    "describe",
+    "elbo_split",
+    "explicitness",
+    "factor_vae_score",
+    "flatness",
+    "gaussian_kl",
+    "infoc",
+    "infoe",
+    "infom",
+    "infomec",
+    "information",
+    "irs",
+    "iwae_bound",
+    "jemmig",
+    "knn_accuracy",
+    "linear_probe",
+    "linearity",
+    "mcc",
+    "mig",
+    "mig_sup",
+    "modularity",
+    "mutual_information",
+    "posterior_mig",
+    "sap",
+    "total_correlation",
+    "udr",
+    "wasserstein_correlation",
+]

@@ -39,8 +39,8 @@ def linearity(
         seed: of the traversals.
 
     Returns:
-        Score in 0..1; details `linear_ratio`, `axis_ratio`, `axis_alignment`, and each
-        `..._per_factor` [K]. A traversal that moves nothing scores 0; with one code all three are 1 where it moves.
+        Score in 0..1; details `linear_ratio`, `axis_ratio`, `axis_alignment`, and each `..._per_factor` [K].
+        A traversal that moves nothing scores 0; with one code all three are 1 where it moves.
 
     Raises:
         InputError: not a complete grid, or no factor with two values.
