@@ -8,9 +8,13 @@ import typer
 
 from distaff._version import __version__
 from distaff.cli.data import data
+from distaff.cli.demo import demo
 from distaff.cli.edit import edit
 from distaff.cli.encode import encode
+from distaff.cli.evaluate import evaluate
+from distaff.cli.figures import figures
 from distaff.cli.generate import generate
+from distaff.cli.metrics import metrics
 from distaff.cli.recipes import recipes
 from distaff.cli.train import train
 
@@ -36,5 +40,5 @@ def _about(
     """Train, measure and explore variational autoencoders whose latents mean something."""
 
 
-for command in (train, encode, generate, edit, recipes, data):
+for command in (demo, train, evaluate, figures, encode, generate, edit, recipes, data, metrics):
     app.command()(command)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Annotated
 
 import typer
 
+from distaff.cli.layout import described
 from distaff.errors import InputError, nearest
 
 
@@ -20,13 +20,5 @@ def data(
         raise InputError(f"data: no source is called {name!r}; {nearest(name, SOURCES)}")
     for each in [name] if name is not None else SOURCES:
         source = SOURCES[each]
-        typer.echo(each)
-        lines = {
-            "": source.about,
-            "size": source.size,
-            "attributes": source.attributes,
-            "from": source.origin,
-        }
-        for label, text in lines.items():
-            indent = f"  {label:<12}" if label else "  "
-            typer.echo(textwrap.fill(text, 100, initial_indent=indent, subsequent_indent=" " * len(indent)))
+        facts = {"size": source.size, "attributes": source.attributes, "from": source.origin}
+        typer.echo(described(each, source.about, facts))

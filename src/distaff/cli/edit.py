@@ -39,7 +39,7 @@ def edit(
     before = read_images([image], model.image_shape, opened.recipe.data.crop)
     pictures = to_bytes(model.edit(before, **attributes))
     if compare:
-        shown = to_bytes(show_pictures(before.astype(np.float32) / 255))
+        shown = to_bytes(show_pictures(np.asarray(before / 255, dtype=np.float32)))
         pictures = np.concatenate([shown, pictures])
     atomic_write(out, to_png(pictures, scale=scale, columns=2 if compare else 1))
     told = ", ".join(f"{name}={value}" for name, value in attributes.items())

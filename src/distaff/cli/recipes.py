@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Annotated
 
 import typer
 
+from distaff.cli.layout import row
 from distaff.errors import InputError, nearest
 
 
@@ -21,7 +21,7 @@ def recipes(
 
     if name is None:
         for each, about in describe().items():
-            typer.echo(textwrap.fill(about, 100, initial_indent=f"{each:<18}", subsequent_indent=" " * 18))
+            typer.echo(row(each, about))
         return
     texts = shipped()
     if name not in texts:
