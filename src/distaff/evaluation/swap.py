@@ -1,0 +1,114 @@
+"""The swap test: set one attribute, decode, and let an independent reader say what changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from distaff.data import Attribute, AttributeTable
+from distaff.evaluation.encoding import PIECE
+from distaff.evaluation.reader import Reader
+from distaff.evaluation.right import folds, is_right, symmetry_note
+from distaff.evaluation.subject import Subject
+
+PICTURES = 2000
+"""Pictures each attribute is swapped in."""
+TRUSTED = 0.98
+"""A reader that is right less often than this on real pictures earns a warning."""
+
+
+def lacks_swap(subject: Subject) -> str | None:
+    """Say why no attribute can be set in a code, or None when one can."""
+    if not subject.model.network.latent.attribute_blocks:
+        return "the model has no attribute latents to set"
+    if not subject.set_by_code:
+        return "the data have no labels of the attributes that the model sets"
+    return None
+
+
+def swap_test(subject: Subject) -> dict[str, Any]:
+    """Return the smallest share, over pairs (set a, check b), of pictures where b is what it should be.
+
+    b = a: the decoded picture shows the asked value; else: what the original picture truly has.
+    """
+    reader, attributes = subject.reader, subject.set_by_code
+    rng = np.random.default_rng([subject.seed, 5])
+    chosen = np.sort(rng.permutation(len(subject.test_rows))[:PICTURES])
+    codes, true = subject.test.codes[chosen], subject.test.factors.rows(chosen)
+    matrix: dict[str, dict[str, float]] = {}
+    for attribute in attributes:
+        subject.say(f"swap test: setting {attribute.name}")
+        values = another(attribute, true.column(attribute.name), rng)
+        asked = replaced(true, attribute.name, values)
+        found = _read_decoded(subject, reader, codes, attribute.name, values)
+        matrix[attribute.name] = {
+            each.name: float(np.nanmean(is_right(each, found[each.name], asked.column(each.name), fold)))
+            for each in attributes
+            for fold in [np.lcm(folds(each, true).astype(int), folds(each, asked).astype(int))]
+        }
+    return {
+        "value": min(min(row.values()) for row in matrix.values()),
+        "mean": float(np.mean([list(row.values()) for row in matrix.values()])),
+        "matrix": matrix,
+        "pictures": len(chosen),
+        **reader_details(subject),
+        **_note(attributes),
+    }
+
+
+def another(
+    attribute: Attribute, true: npt.NDArray[np.float32], rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Return for each picture a value other than its own, drawn evenly: [n] -> [n]."""
+    if not attribute.size:
+        return rng.uniform(attribute.low, attribute.high, len(true)).astype(np.float32)
+    drawn = rng.integers(attribute.size - 1, size=len(true)) if attribute.size > 1 else np.zeros(len(true))
+    # Of the classes left when its own is taken out, those from its own on move up by one.
+    return (drawn + (drawn >= true) * (attribute.size > 1)).astype(np.float32)
+
+
+def replaced(table: AttributeTable, name: str, values: npt.NDArray[np.float32]) -> AttributeTable:
+    """Return the table with one column replaced."""
+    changed = table.values.copy()
+    changed[:, table.names.index(name)] = values
+    return AttributeTable(table.attributes, changed)
+
+
+def reader_details(subject: Subject) -> dict[str, Any]:
+    """Return how good the reader is on real test pictures, and a warning where it is not good enough."""
+    rights = subject.reader_rights
+    poor = [f"{name} {share:.1%}" for name, share in rights.items() if share < TRUSTED]
+    warning = {
+        "warning": f"the reader itself is right on fewer than {TRUSTED:.0%} of real test pictures: "
+        f"{', '.join(poor)}; the test cannot show more than that"
+    }
+    return {"reader": rights} | (warning if poor else {})
+
+
+def _read_decoded(
+    subject: Subject,
+    reader: Reader,
+    codes: npt.NDArray[np.float32],
+    name: str,
+    values: npt.NDArray[np.float32],
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Set one attribute in codes, decode them and read the pictures, piece by piece."""
+    parts = []
+    for start in range(0, len(codes), PIECE):
+        rows = slice(start, start + PIECE)
+        written = subject.model.write(codes[rows], **{name: values[rows]})
+        parts.append(reader.read(subject.model.decode(written)))
+    return {each: np.concatenate([part[each] for part in parts]) for each in parts[0]}
+
+
+def _note(attributes: tuple[Attribute, ...]) -> dict[str, str]:
+    note = symmetry_note(attributes)
+    by = ", ".join(sorted({each.folds.by for each in attributes if each.folds is not None}))
+    if note:
+        note["note"] = (
+            "circular attributes are right within one step, up to the rotational symmetry of the original "
+            f"picture's true {by}; where {by} is itself set, up to the larger symmetry of the old and the new"
+        )
+    return note
