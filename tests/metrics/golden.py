@@ -47,17 +47,22 @@ def maps() -> dict[str, dict[str, Any]]:
 
 
 def sampled_map(name: str) -> tuple[Callable[[np.ndarray], np.ndarray], list[int]]:
-    """The map factors -> codes of one case, evaluated on the whole grid once, and its factor sizes."""
+    """The map factors -> codes of one case and its factor sizes."""
     sizes, latents = maps()[name]["sizes"], maps()[name]["latents"]
 
     def codes(factors: np.ndarray) -> np.ndarray:
         x = 2 * factors / (np.array(sizes) - 1) - 1
         return np.stack([_latent(latent, factors, x) for latent in latents], axis=1)
 
-    grid = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), -1).reshape(-1, len(sizes))
-    table = codes(grid)
-    steps = np.cumprod([1, *sizes[:0:-1]])[::-1]
-    return lambda factors: table[factors @ steps], sizes
+    return codes, sizes
+
+
+@cache
+def grid(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and factors of one map's whole grid."""
+    codes, sizes = sampled_map(name)
+    factors = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), -1).reshape(-1, len(sizes))
+    return codes(factors), factors
 
 
 def _latent(latent: dict[str, Any], factors: np.ndarray, x: np.ndarray) -> np.ndarray:

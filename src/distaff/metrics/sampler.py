@@ -119,9 +119,8 @@ class _Drawn(FactorSampler):
         for k, factors in reference_draws(state, np.array(self.sizes), points, 2, batch):
             shared = np.take_along_axis(factors[:, 0], k[:, None, None], axis=2)
             np.put_along_axis(factors[:, 1], k[:, None, None], shared, axis=2)
-            codes = self.codes(factors.reshape(-1, len(self.sizes))).reshape(len(k), 2, batch, -1)
             chosen.append(k)
-            features.append(np.abs(codes[:, 0] - codes[:, 1]).mean(axis=1))
+            features.append(self._mean_differences(factors[:, 0], factors[:, 1]))
         return np.concatenate(chosen), np.concatenate(features)
 
     def variances(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
@@ -131,10 +130,17 @@ class _Drawn(FactorSampler):
         for k, factors in reference_draws(state, np.array(self.sizes), points, 1, batch):
             anchor = np.take_along_axis(factors[:, 0, :1], k[:, None, None], axis=2)
             np.put_along_axis(factors[:, 0], k[:, None, None], anchor, axis=2)
-            codes = self.codes(factors.reshape(-1, len(self.sizes))).reshape(len(k), batch, -1)
             chosen.append(k)
-            spread.append(codes.var(axis=1, ddof=1))
+            spread.append(self._local_variances(factors[:, 0]))
         return np.concatenate(chosen), np.concatenate(spread)
+
+    @abstractmethod
+    def _mean_differences(self, first: Ints, second: Ints) -> Floats:
+        """Factor vectors [c, batch, K] of both sides -> mean over the batch of abs(z1 - z2) [c, D]."""
+
+    @abstractmethod
+    def _local_variances(self, factors: Ints) -> Floats:
+        """Factor vectors [c, batch, K] -> variance over the batch [c, D]."""
 
     def traversals(self, k: int, count: int, state: np.random.RandomState) -> Floats:
         factors = np.stack([state.randint(size, size=count) for size in self.sizes], axis=1)
@@ -154,8 +160,20 @@ class _Function(_Drawn):
             raise InputError(f"the function returned {len(codes)} codes for {len(factors)} factor vectors")
         return codes
 
+    def _mean_differences(self, first: Ints, second: Ints) -> Floats:
+        return np.asarray(np.abs(self._batches(first) - self._batches(second)).mean(axis=1))
+
+    def _local_variances(self, factors: Ints) -> Floats:
+        return np.asarray(self._batches(factors).var(axis=1, ddof=1))
+
+    def _batches(self, factors: Ints) -> Floats:
+        points, batch, K = factors.shape
+        return self.codes(factors.reshape(-1, K)).reshape(points, batch, -1)
+
 
 class _Grid(_Drawn):
+    """Looks codes up in a table that has one row per combination."""
+
     def __init__(self, table: Floats, sizes: Sequence[int], rows: Ints) -> None:
         super().__init__(sizes)
         self._table = np.ascontiguousarray(table[rows])
@@ -163,6 +181,16 @@ class _Grid(_Drawn):
 
     def codes(self, factors: Ints) -> Floats:
         return np.asarray(self._table[factors @ self._steps])
+
+    def _mean_differences(self, first: Ints, second: Ints) -> Floats:
+        from distaff.metrics.gather import mean_differences
+
+        return mean_differences(self._table, first @ self._steps, second @ self._steps)
+
+    def _local_variances(self, factors: Ints) -> Floats:
+        from distaff.metrics.gather import local_variances
+
+        return local_variances(self._table, factors @ self._steps)
 
 
 class _Rows(FactorSampler):
