@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,16 @@ from torch import Tensor, nn
 from distaff.latent import Domain, LatentSpace, LatentSpec, State
 from distaff.likelihood import LikelihoodSpec
 from distaff.network import ImageShape, Network, initialise
+
+
+def _first_and_last(decoder: nn.Module) -> tuple[nn.Linear, nn.Linear | nn.Conv2d | nn.ConvTranspose2d]:
+    """Return the layer that reads the code and the layer that draws the picture."""
+    layers = [
+        each for each in decoder.modules() if isinstance(each, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d))
+    ]
+    first = layers[0]
+    assert isinstance(first, nn.Linear)
+    return first, layers[-1]
 
 
 @dataclass
@@ -43,13 +54,18 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.shape = shape
         self.latent = LatentSpace(latent, domains)
-        self.encoder = network.encoder(shape, condition)
+        self.encoder = network.build_encoder(shape, condition)
         self.head = nn.Linear(self.encoder.features, self.latent.inputs)
-        self.decoder = network.decoder(self.latent.outputs + condition, shape)
+        self.decoder = network.build_decoder(self.latent.outputs + condition, shape)
         initialise(self)
-        # A small head starts every posterior near the prior, so that the first KL does not drown the rest.
         with torch.no_grad():
+            # A small head starts every posterior near the prior: the first KL must not drown the rest.
             self.head.weight *= 0.1
+            # Most numbers of a one-hot code are 0: the usual initialisation would start far too faint.
+            first, last = _first_and_last(self.decoder)
+            first.weight *= math.sqrt(first.in_features / (self.latent.energy + bool(condition)))
+            # Faint pictures at the start, so that the first steps are not spent on undoing noise.
+            last.weight *= 0.1
         self.likelihood = likelihood.build()
 
     def encode(
@@ -63,9 +79,7 @@ class Autoencoder(nn.Module):
         """Return the state of every block for pictures [b, c, h, w] in [0, 1]."""
         numbers = self.head(self.encoder(images, condition))
         with torch.autocast(images.device.type, enabled=False):
-            states: dict[str, State] = self.latent(
-                numbers.float(), sample=sample, generator=generator
-            )
+            states: dict[str, State] = self.latent(numbers.float(), sample=sample, generator=generator)
         return states
 
     def decode(self, code: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -83,7 +97,7 @@ class Autoencoder(nn.Module):
         sample: bool = True,
         generator: torch.Generator | None = None,
     ) -> Output:
-        """Encode, draw codes and decode; `labels` (float [b] by attribute, NaN missing) teach their blocks."""
+        """Encode, draw codes and decode; `labels` (float [b] each, NaN missing) teach their blocks."""
         states = self.encode(images, condition, sample=sample, generator=generator)
         if labels is not None:
             self.latent.teach(states, labels, generator)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from distaff.spec import Record
 
 Side = Annotated[int, Field(ge=1, le=16384)]
 
 
-class DataOptions(BaseModel):
+class DataOptions(Record):
     """Where the pictures come from and what is done to them before training."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(
         min_length=1, description="a name (mnist), a name with its place (mnist:DIR), or a path"

@@ -23,6 +23,12 @@ class ArgmaxBlock(ClassBlock):
         self.unit = float(max(size - 1, 1)) if normalise else 1.0
         self.outputs = 1
 
+    @property
+    def energy(self) -> float:
+        """The mean square of the (scaled) index, every class as likely."""
+        top = self.size - 1
+        return top * (2 * top + 1) / 6 / self.unit**2
+
     def forward(self, numbers: Tensor, *, sample: bool, generator: torch.Generator | None) -> State:
         """Read [b, inputs] numbers into the index of the largest logit: code [b, 1]."""
         state = self.state(numbers)

@@ -56,6 +56,11 @@ class Block(nn.Module, ABC):
     inputs: int
     outputs: int
 
+    @property
+    def energy(self) -> float:
+        """The expected squared length of a code, which sets the scale of the decoder's first layer."""
+        return float(self.outputs)
+
     @abstractmethod
     def forward(self, numbers: Tensor, *, sample: bool, generator: torch.Generator | None) -> State:
         """Read the encoder's numbers [b, inputs]; draw the code when `sample`, else take its mean."""

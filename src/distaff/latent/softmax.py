@@ -16,6 +16,11 @@ class SoftmaxBlock(ClassBlock):
 
     kind: ClassVar[str] = "softmax"
 
+    @property
+    def energy(self) -> float:
+        """A pure code has length 1."""
+        return 1.0
+
     def forward(self, numbers: Tensor, *, sample: bool, generator: torch.Generator | None) -> State:
         """Read [b, inputs] numbers into the softmax of the logits: code [b, size]."""
         state = self.state(numbers)

@@ -49,6 +49,11 @@ class LatentSpace(nn.Module):
         return next(block for block in self if block.name == name)
 
     @property
+    def energy(self) -> float:
+        """The expected squared length of a code."""
+        return sum(block.energy for block in self)
+
+    @property
     def attribute_blocks(self) -> list[AttributeBlock]:
         """The blocks that stand for an attribute."""
         return [block for block in self if isinstance(block, AttributeBlock)]

@@ -5,10 +5,11 @@ from typing import Annotated
 from distaff.network.body import EncoderBody, ImageShape, fully_connected, initialise
 from distaff.network.conv import Conv
 from distaff.network.mlp import Mlp
+from distaff.network.pair import Pair
 from distaff.network.resnet import Resnet
 from distaff.spec import one_of
 
-Network = Annotated[Mlp | Conv | Resnet, one_of(Mlp, Conv, Resnet)]
+Network = Annotated[Mlp | Conv | Resnet | Pair, one_of(Mlp, Conv, Resnet, Pair)]
 
 __all__ = [
     "Conv",
@@ -16,6 +17,7 @@ __all__ = [
     "ImageShape",
     "Mlp",
     "Network",
+    "Pair",
     "Resnet",
     "fully_connected",
     "initialise",

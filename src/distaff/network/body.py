@@ -41,11 +41,11 @@ class NetworkSpec(Spec):
     """Builds the two bodies of an autoencoder."""
 
     @abstractmethod
-    def encoder(self, shape: ImageShape, condition: int) -> EncoderBody:
+    def build_encoder(self, shape: ImageShape, condition: int) -> EncoderBody:
         """Return the encoder body for pictures of `shape` and a condition of `condition` numbers."""
 
     @abstractmethod
-    def decoder(self, inputs: int, shape: ImageShape) -> nn.Module:
+    def build_decoder(self, inputs: int, shape: ImageShape) -> nn.Module:
         """Return the decoder body: [b, inputs] -> [b, c, h, w]."""
 
 

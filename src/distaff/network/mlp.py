@@ -17,11 +17,11 @@ class Mlp(NetworkSpec):
     tag: ClassVar[str] = "mlp"
     hidden: tuple[int, ...] = Field(default=(512, 256), min_length=1)
 
-    def encoder(self, shape: ImageShape, condition: int) -> EncoderBody:
+    def build_encoder(self, shape: ImageShape, condition: int) -> EncoderBody:
         """Return hidden layers over the pixels and the condition."""
         return EncoderBody(nn.Flatten(), prod(shape), condition, self.hidden)
 
-    def decoder(self, inputs: int, shape: ImageShape) -> nn.Module:
+    def build_decoder(self, inputs: int, shape: ImageShape) -> nn.Module:
         """Return the mirrored layers: [b, inputs] -> [b, c, h, w]."""
         widths = (inputs, *reversed(self.hidden))
         return nn.Sequential(

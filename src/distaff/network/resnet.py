@@ -52,7 +52,7 @@ class Resnet(NetworkSpec):
         sizes = halvings(shape, None if self.channels is None else len(self.channels))
         return list(self.channels or [min(128, 32 * 2**i) for i in range(len(sizes) - 1)]), sizes
 
-    def encoder(self, shape: ImageShape, condition: int) -> EncoderBody:
+    def build_encoder(self, shape: ImageShape, condition: int) -> EncoderBody:
         """Return strided convolutions with residual blocks behind each."""
         channels, sizes = self._plan(shape)
         layers: list[nn.Module] = []
@@ -65,7 +65,7 @@ class Resnet(NetworkSpec):
         features = channels[-1] * sizes[-1][0] * sizes[-1][1]
         return EncoderBody(nn.Sequential(*layers), features, condition, self.hidden)
 
-    def decoder(self, inputs: int, shape: ImageShape) -> nn.Module:
+    def build_decoder(self, inputs: int, shape: ImageShape) -> nn.Module:
         """Return residual blocks with enlargements between them: [b, inputs] -> [b, c, h, w]."""
         channels, sizes = self._plan(shape)
         height, width = sizes[-1]

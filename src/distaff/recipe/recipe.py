@@ -35,6 +35,7 @@ class TrainOptions(Record):
     `steps`, `batch` (pictures), `lr` (a number or a schedule), `precision` (auto: bfloat16 where the machine
     has it), `seed`, `valid_every` and `checkpoint_every` (steps), `patience`: stop after this many
     validations without a better loss, counted once every schedule has ended (None: never).
+    `labelled_share`: at least this share of every batch carries a label, where only some pictures do.
     """
 
     steps: int = Field(default=12_000, ge=1)
@@ -45,6 +46,7 @@ class TrainOptions(Record):
     valid_every: int = Field(default=500, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
     patience: int | None = Field(default=None, ge=1)
+    labelled_share: float = Field(default=0.0, ge=0, lt=1)
     gradient_clip: float | None = Field(default=None, gt=0)
 
 

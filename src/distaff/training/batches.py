@@ -25,7 +25,8 @@ class TrainBatches:
     """An endless stream of shuffled batches of `size` pictures.
 
     Every epoch is a permutation drawn from (seed, epoch); a last batch that would be short is left out.
-    Iteration begins at `first_step()`, so a resumed run goes on exactly where it stopped.
+    Iteration begins at `first_step()`, so a resumed run goes on exactly where it stopped. When fewer than
+    `labelled_share` of the pictures carry a label, that share of every batch is drawn from those that do.
     """
 
     def __init__(
@@ -36,20 +37,41 @@ class TrainBatches:
         size: int,
         seed: int,
         first_step: Callable[[], int],
+        labelled_share: float = 0.0,
     ) -> None:
-        self.images, self.labels, self.rows = images, labels, rows
-        self.size = min(size, len(rows))
-        self.seed, self.first_step = seed, first_step
-        self.per_epoch = len(rows) // self.size
+        self.images, self.labels, self.first_step = images, labels, first_step
+        size = min(size, len(rows))
+        labelled = rows[~np.isnan(labels.values[rows]).all(axis=1)] if labels.names else rows[:0]
+        quota = min(round(labelled_share * size), len(labelled))
+        if quota > size * len(labelled) / len(rows):
+            rest = np.setdiff1d(rows, labelled, assume_unique=True)
+            self.streams = [_Shuffled(labelled, quota, (seed, 1)), _Shuffled(rest, size - quota, (seed, 0))]
+        else:
+            self.streams = [_Shuffled(rows, size, (seed, 0))]
 
     def __iter__(self) -> Iterator[RawBatch]:
         step = self.first_step()
         while True:
-            epoch, offset = divmod(step, self.per_epoch)
-            order = self.rows[np.random.default_rng((self.seed, epoch)).permutation(len(self.rows))]
-            for start in range(offset * self.size, self.per_epoch * self.size, self.size):
-                yield take(self.images, self.labels, order[start : start + self.size])
-            step = (epoch + 1) * self.per_epoch
+            rows = np.concatenate([stream.batch(step) for stream in self.streams])
+            yield take(self.images, self.labels, rows)
+            step += 1
+
+
+class _Shuffled:
+    """Batches of rows, reshuffled every epoch; batch `step` depends on the seed and the step alone."""
+
+    def __init__(self, rows: Rows, size: int, seed: tuple[int, ...]) -> None:
+        self.rows, self.seed = rows, seed
+        self.size = min(size, len(rows))
+        self.per_epoch = len(rows) // self.size
+        self._epoch, self._order = -1, rows
+
+    def batch(self, step: int) -> Rows:
+        epoch, index = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            generator = np.random.default_rng((*self.seed, epoch))
+            self._epoch, self._order = epoch, self.rows[generator.permutation(len(self.rows))]
+        return self._order[index * self.size : (index + 1) * self.size]
 
 
 def valid_batches(rows: Rows, size: int, most: int = 2048) -> list[Rows]:

@@ -134,7 +134,13 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> Hi
     trainee.to(memory_format=torch.channels_last)
     images, labels = dataset.images, dataset.labels
     batches = TrainBatches(
-        images, labels, dataset.splits["train"], options.batch, options.seed, lambda: trainee.global_step
+        images,
+        labels,
+        dataset.splits["train"],
+        options.batch,
+        options.seed,
+        lambda: trainee.global_step,
+        options.labelled_share,
     )
     valid = valid_batches(dataset.splits["valid"], options.batch)
     history = History(run, images, labels, valid, options.valid_every, reporter)
