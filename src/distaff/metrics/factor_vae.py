@@ -88,6 +88,6 @@ def factor_vae_score(
 
 
 def _least(local: Floats, variance: Floats, active: NDArray[np.bool_]) -> Ints:
-    """The active code with the least share of its variance left; a constant code has none left."""
-    ratio = np.where(variance > 0, local / np.where(variance > 0, variance, 1), 0)
+    """The active code with the least share of its variance left; unpruned constant codes win every vote."""
+    ratio = np.where(variance > 0, local / np.where(variance > 0, variance, 1), -1)
     return np.asarray(np.where(active, ratio, np.inf).argmin(axis=1))

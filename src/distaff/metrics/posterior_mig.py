@@ -86,7 +86,7 @@ def posterior_mig(
     spread = np.array([size > 1 for size in classes.sizes])
     gaps = np.divide(ordered[0] - ordered[1], np.log(classes.sizes), out=np.zeros(len(spread)), where=spread)
     lead = np.maximum(0, ordered[0] - ordered[1:].sum(axis=0))
-    aligned = np.divide(lead, ordered[0], out=np.zeros(len(spread)), where=ordered[0] > 0)
+    aligned = np.divide(lead, ordered[0], out=np.zeros(len(spread)), where=ordered[0] > 1e-12)
     details = {
         "mig": float(gaps[spread].mean()) if spread.any() else 0.0,
         "aam": float(aligned[spread].mean()) if spread.any() else 0.0,
