@@ -1,0 +1,156 @@
+"""How an attribute is coloured on a map: by class, in order, round a turn, or on a number line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, ListedColormap, Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from distaff.data import Attribute
+from distaff.figures.material import first_some, name_value
+from distaff.figures.style import (
+    FONT,
+    HAIRLINE,
+    IDLE,
+    INK,
+    LABEL,
+    MUTED,
+    OKABE_ITO,
+    PETROFF,
+    PIXELS_PER_POINT,
+    SMALL,
+    elide,
+    text_width,
+    words,
+)
+from distaff.model.pixels import Floats
+
+TURN = LinearSegmentedColormap.from_list(
+    "turn", ["#2b2147", "#2a5d9f", "#4fb0c6", "#f2d85c", "#e07b28", "#8f2a3c", "#2b2147"], N=512
+)
+"""A cyclic map: cold up to yellow and warm back, so that lightness tells half and hue tells which half."""
+
+MOST_NAMED = 20
+"""Classes at most that each get a colour and a place in a legend."""
+
+MARKERS = ("o", "^")
+
+
+def class_colours(count: int) -> list[str]:
+    """Return a colour for each of at most 20 classes; beyond 10 colours come twice, with another marker."""
+    colours = OKABE_ITO if count <= len(OKABE_ITO) else PETROFF
+    return [colours[index % len(colours)] for index in range(count)]
+
+
+def ordered_map(attribute: Attribute) -> Colormap:
+    """Return the map for classes or numbers in order, in a circle if they are."""
+    return TURN if attribute.kind == "circular" else mpl.colormaps["viridis"]
+
+
+def scatter(axes: Any, points: Floats, attribute: Attribute, values: Floats) -> None:
+    """Draw points [n, 2] coloured by an attribute's values [n]; those without a label are grey and below."""
+    size = float(np.clip(9000 / max(len(points), 1), 5, 30))
+    common = {"s": size, "linewidths": 0.25, "edgecolors": "white", "alpha": 0.9}
+    unknown = np.isnan(values)
+    if unknown.any():
+        axes.scatter(*points[unknown].T, **common | {"color": IDLE, "alpha": 0.6})
+    known = np.flatnonzero(~unknown)
+    if attribute.kind == "categorical" and attribute.size <= MOST_NAMED:
+        _by_class(axes, points[known], attribute, values[known].astype(int), common)
+        return
+    colours, norm, ticks = _scale(attribute, values[known])
+    # Ordered colours drawn in order would hide what lies below the last.
+    drawn = np.random.default_rng(0).permutation(known)
+    axes.scatter(*points[drawn].T, c=values[drawn], cmap=colours, norm=norm, **common)
+    beside = axes.inset_axes((1.03, 0.1, 0.035, 0.8))
+    bar = axes.figure.colorbar(ScalarMappable(norm, colours), cax=beside, ticks=ticks)
+    bar.outline.set_visible(False)
+    bar.ax.set_yticklabels([name_value(attribute, tick) for tick in ticks], parse_math=False)
+    bar.ax.tick_params(length=0, labelsize=SMALL, labelcolor=MUTED, labelfontfamily=FONT)
+    bar.ax.minorticks_off()
+
+
+def _by_class(axes: Any, points: Floats, attribute: Attribute, classes: Any, common: dict[str, Any]) -> None:
+    colours = class_colours(attribute.size)
+    present = [index for index in range(attribute.size) if (classes == index).any()]
+    # Class after class would put the last on top, so slices of every class take turns.
+    marker = [MARKERS[index // len(PETROFF)] for index in range(attribute.size)]
+    for turn in range(4):
+        for index in present:
+            mine = np.flatnonzero(classes == index)[turn::4]
+            axes.scatter(*points[mine].T, color=colours[index], marker=marker[index], **common)
+    handles = [
+        Line2D([], [], linestyle="", marker=marker[index], markersize=5, color=colours[index])
+        for index in present
+    ]
+    names = [elide(name_value(attribute, index), SMALL, 150) for index in present]
+    axes.legend(
+        handles,
+        names,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        frameon=False,
+        handletextpad=0.1,
+        borderaxespad=0.2,
+        ncols=1 if len(present) <= 12 else 2,
+        prop={"family": FONT, "size": SMALL},
+        labelcolor=INK,
+    )
+    middles = np.array([np.median(points[classes == index], axis=0) for index in present])
+    if not _fit(middles, names, points, axes.get_window_extent().width):
+        return
+    for middle, name in zip(middles, names, strict=True):
+        axes.text(
+            *middle,
+            name,
+            ha="center",
+            va="center",
+            parse_math=False,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            **words(LABEL, INK, "bold"),
+        )
+
+
+def _fit(middles: Floats, names: list[str], points: Floats, pixels: float) -> bool:
+    """Tell whether names at the classes' middles keep clear of each other on axes so many pixels wide."""
+    spots = middles / (np.ptp(points, axis=0).max() + 1e-9) * pixels
+    widths = [text_width(name, LABEL, "bold") for name in names]
+    high = 1.6 * LABEL * PIXELS_PER_POINT
+    return all(
+        abs(spots[i, 0] - spots[j, 0]) > (widths[i] + widths[j]) / 2 or abs(spots[i, 1] - spots[j, 1]) > high
+        for i in range(len(names))
+        for j in range(i)
+    )
+
+
+def _scale(attribute: Attribute, values: Floats) -> tuple[Colormap, Normalize, list[float]]:
+    """Return colours, their range and the values to name beside them."""
+    colours = ordered_map(attribute)
+    if not attribute.size:
+        low, high = np.percentile(values, (1, 99)) if len(values) else (0.0, 1.0)
+        if attribute.kind == "circular":
+            low, high = 0.0, attribute.period or float(high)
+        return colours, Normalize(low, max(high, low + 1e-9)), [float(x) for x in np.linspace(low, high, 5)]
+    if attribute.kind == "circular":
+        top = attribute.period or float(attribute.size)
+        return colours, Normalize(0, top), first_some(np.arange(attribute.size), 5)
+    steps = ListedColormap(colours(np.linspace(0, 0.97, attribute.size)))
+    return (
+        steps,
+        BoundaryNorm(np.arange(attribute.size + 1) - 0.5, attribute.size),
+        first_some(np.arange(attribute.size), 9),
+    )
+
+
+def empty_look(axes: Any) -> None:
+    """Take the scales off axes whose units mean nothing."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_color(HAIRLINE)

@@ -1,0 +1,161 @@
+"""How training went: every term of the loss, every weight and the learning rate against the step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from distaff.figures.material import Material
+from distaff.figures.style import ACCENT, FONT, INK, MUTED, OKABE_ITO, SECOND, SMALL, dress, number, page
+
+COLUMNS = 3
+NOT_TERMS = ("step", "seconds", "split", "lr", "active_units")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plot: its title and the history's columns in it, by the name of each line."""
+
+    title: str
+    lines: dict[str, str]
+
+
+def no_history(material: Material) -> str | None:
+    """Say why the curves cannot be drawn, if nothing was logged."""
+    path = material.run.path / "history.csv"
+    if not path.is_file() or len(material.run.history().get("step", ())) == 0:
+        return "the run has no history yet"
+    return None
+
+
+def term_panels(history: dict[str, npt.NDArray[Any]]) -> list[Panel]:
+    """Group the history's terms: one plot each, `supervise.shape` and `supervise.scale` in one."""
+    groups: dict[str, dict[str, str]] = {"loss": {"loss": "loss"}}
+    for column, values in history.items():
+        if column in NOT_TERMS or column.startswith("weight.") or np.isnan(values).all():
+            continue
+        root, _, rest = column.partition(".")
+        groups.setdefault(root, {})[rest or root] = column
+    panels = []
+    for root, lines in groups.items():
+        alone = len(lines) == 1 and root not in lines
+        panels.append(Panel(f"{root} ({next(iter(lines))})" if alone else root, lines))
+    return [panel for panel in panels if all(column in history for column in panel.lines.values())]
+
+
+def moving_weights(history: dict[str, npt.NDArray[Any]]) -> tuple[list[Panel], list[str]]:
+    """Return a plot for every weight that moves, the learning rate last, and words for those that do not."""
+    moving, still = [], []
+    for column, values in history.items():
+        if not column.startswith("weight."):
+            continue
+        name, known = column.removeprefix("weight."), values[~np.isnan(values)]
+        if len(known) and np.ptp(known) > 0:
+            moving.append(Panel(f"weight of {name}", {name: column}))
+        elif len(known):
+            still.append(f"{name} {number(float(known[0]))}")
+    return [*moving, Panel("learning rate", {"learning rate": "lr"})], still
+
+
+def losses(material: Material) -> Figure:
+    """Draw every term in nats per picture, training and validation; the weights beneath."""
+    history = material.run.history()
+    terms = term_panels(history)
+    weights, still = moving_weights(history)
+    term_rows, weight_rows = -(-len(terms) // COLUMNS), -(-len(weights) // COLUMNS)
+    constant = f" Constant weights: {', '.join(still)}." if still else ""
+    figure = page(
+        11.0,
+        2.5 * term_rows + 1.8 * weight_rows + 0.2,
+        "How training went",
+        "Terms of the loss in nats per picture, unweighted, against the training step; below them, what "
+        f"moved during the run.{constant}",
+    )
+    grid = figure.add_gridspec(
+        term_rows + weight_rows, COLUMNS, height_ratios=[2.5] * term_rows + [1.8] * weight_rows
+    )
+    train, valid = (np.flatnonzero(history["split"] == split) for split in ("train", "valid"))
+    for index, panel in enumerate(terms):
+        axes = figure.add_subplot(grid[index // COLUMNS, index % COLUMNS])
+        dress(axes, title=panel.title, xlabel="step", ylabel="" if index % COLUMNS else "nats per picture")
+        _draw_terms(axes, panel, history, train, valid)
+        if index == 0 or len(panel.lines) > 1:
+            _key(axes, panel)
+    for index, panel in enumerate(weights):
+        axes = figure.add_subplot(grid[term_rows + index // COLUMNS, index % COLUMNS])
+        dress(axes, title=panel.title, xlabel="step")
+        column = next(iter(panel.lines.values()))
+        known = train[~np.isnan(history[column][train])]
+        axes.plot(history["step"][known], history[column][known], color=INK, linewidth=1.6)
+        _steps(axes, history)
+        axes.set_ylim(bottom=min(0.0, float(np.min(history[column][known], initial=0.0))))
+        axes.yaxis.set_major_formatter(lambda value, _: number(value))
+    return figure
+
+
+def _draw_terms(
+    axes: Any,
+    panel: Panel,
+    history: dict[str, npt.NDArray[Any]],
+    train: npt.NDArray[np.int64],
+    valid: npt.NDArray[np.int64],
+) -> None:
+    several = len(panel.lines) > 1
+    drawn: list[npt.NDArray[np.float64]] = []
+    for index, column in enumerate(panel.lines.values()):
+        colour = OKABE_ITO[index % len(OKABE_ITO)] if several else ACCENT
+        for rows, style, tint in ((train, "-", colour), (valid, "--", colour if several else SECOND)):
+            known = rows[~np.isnan(history[column][rows])]
+            if not len(known):
+                continue
+            values = history[column][known]
+            # A single point, as after a very short run, would not show as a line.
+            marker = {"marker": "o", "markersize": 3.5, "clip_on": False} if len(known) < 30 else {}
+            axes.plot(history["step"][known], values, style, color=tint, linewidth=1.5, **marker)
+            drawn.append(values)
+    everything = np.concatenate(drawn) if drawn else np.zeros(1)
+    if everything.min() > 0 and everything.max() > 15 * everything.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_formatter(lambda *_: "")
+    _steps(axes, history)
+
+
+def _key(axes: Any, panel: Panel) -> None:
+    several = len(panel.lines) > 1
+    keys = [
+        (Line2D([], [], color=MUTED if several else ACCENT, linewidth=1.5), "training"),
+        (Line2D([], [], color=MUTED if several else SECOND, linewidth=1.5, linestyle="--"), "validation"),
+    ]
+    if several:
+        keys = [
+            (Line2D([], [], color=OKABE_ITO[index % len(OKABE_ITO)], linewidth=2.5), name)
+            for index, name in enumerate(panel.lines)
+        ] + keys
+    axes.legend(
+        *zip(*keys, strict=True),
+        loc="best",
+        framealpha=0.85,
+        edgecolor="white",
+        ncols=2 if len(keys) > 4 else 1,
+        prop={"family": FONT, "size": SMALL - 0.5},
+        labelcolor=MUTED,
+        handlelength=1.6,
+    )
+
+
+def _steps(axes: Any, history: dict[str, npt.NDArray[Any]]) -> None:
+    axes.set_xlim(0, max(float(history["step"].max()), 1.0))
+    axes.xaxis.set_major_locator(_locator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+
+
+def _locator() -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(nbins=5, integer=True)

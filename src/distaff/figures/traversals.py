@@ -1,0 +1,69 @@
+"""What each latent does: one picture's code, moved along one latent at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from distaff.figures.activity import activity
+from distaff.figures.material import Material
+from distaff.figures.sheet import Row, sheet
+from distaff.figures.style import signed
+from distaff.model.pixels import Floats
+
+LATENTS, SIDE = 10, 5
+"""Latents at most, and pictures on either side of the centre."""
+
+HEADS = ["1%", *[""] * (SIDE - 1), "own code", *[""] * (SIDE - 1), "99%"]
+
+
+def no_gaussian(material: Material) -> str | None:
+    """Say why gaussian latents cannot be shown, if there are none."""
+    return None if len(material.gaussian) else "the model has no gaussian latents"
+
+
+def base_row(material: Material) -> int:
+    """Return the picture whose code lies nearest to the middle of all, in units of each latent's spread."""
+    codes = material.codes[:, material.gaussian]
+    spread = codes.std(axis=0) + 1e-6
+    return int(np.square((codes - np.median(codes, axis=0)) / spread).sum(axis=1).argmin())
+
+
+def path(low: float, centre: float, high: float) -> Floats:
+    """Return the values of a row, the centre exactly in the middle: float32 [2 SIDE + 1]."""
+    low, high = min(low, centre), max(high, centre)
+    left, right = np.linspace(low, centre, SIDE + 1), np.linspace(centre, high, SIDE + 1)
+    return np.concatenate([left, right[1:]]).astype(np.float32)
+
+
+def traversals(material: Material) -> Figure:
+    """Draw a row for each of the most active latents, from its 1st to its 99th percentile."""
+    found = activity(material)
+    base = base_row(material)
+    code = material.codes[base]
+    known = material.known(np.array([base]))
+    rows: list[Row] = []
+    for position in found.order[:LATENTS]:
+        column = found.columns[position]
+        low, high = found.low[position], found.high[position]
+        values = path(low, float(code[column]), high)
+        codes = np.repeat(code[None], len(values), axis=0)
+        codes[:, column] = values
+        repeated = known and {name: np.repeat(value, len(values)) for name, value in known.items()}
+        rows.append(
+            Row(
+                material.model.decode(codes, attributes=repeated),
+                label=found.labels[position] + ("" if found.active[position] else " (idle)"),
+                detail=f"{found.nats[position]:.2f} nats, {signed(values[0])} to {signed(values[-1])}",
+                heads=() if rows else HEADS,
+            )
+        )
+    total = len(found.order)
+    shown = f"the {len(rows)} most active of {total}" if total > len(rows) else "the most active first"
+    return sheet(
+        rows,
+        "What each latent does",
+        f"Latents in rows, {shown} (KL in nats per picture). Framed: a {material.split} picture's own code. "
+        "Left and right of it one latent moves to its 1st and 99th percentile; the others stay.",
+        framed=SIDE,
+    )
