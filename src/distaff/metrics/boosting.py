@@ -1,4 +1,4 @@
-"""https://doi.org/10.1214/aos/1013203451: scikit-learn's gradient boosting classifier, the same trees sooner."""
+"""https://doi.org/10.1214/aos/1013203451: scikit-learn's boosting classifier, the same trees sooner."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from distaff.metrics.checks import Floats, Ints
 
 STAGES = 100
 LEARNING_RATE = 0.1
+MOST_WORKERS = 8  # each holds three copies of the codes' ranks
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class BoostedTrees:
         """
         inner = self.left >= 0
         mass = self.size * self.impurity
-        stage, tree, node = np.nonzero(inner)
+        stage, tree, _ = np.nonzero(inner)
         children = mass[stage, tree, self.left[inner]] + mass[stage, tree, self.right[inner]]
         decrease = np.bincount(self.feature[inner], mass[inner] - children, minlength=self.codes)
         total = decrease.sum()
@@ -66,7 +67,8 @@ class BoostedTrees:
 
     def decide(self, raw: Floats) -> NDArray[Any]:
         """[n] labels for raw predictions [T, n]; of equal ones the first class."""
-        return self.classes[raw.argmax(axis=0) if len(raw) > 1 else (raw[0] >= 0).astype(np.int64)]
+        best = raw.argmax(axis=0) if len(raw) > 1 else (raw[0] >= 0).astype(np.int64)
+        return np.asarray(self.classes[best])
 
     def decision(self, codes: NDArray[Any], *, workers: int | None = None) -> Floats:
         """[T, n]: raw predictions for new points [n, codes]."""
@@ -101,31 +103,32 @@ def boost(
         codes: [n, D], finite.
         labels: [n], at least two different ones.
         random: gives the order in which the codes are tried, which decides between equal splits.
-        workers: threads; None takes one per processor this process may use.
+        workers: threads; None takes one per processor this process may use, 8 at most.
         progress: called after each of the 100 stages.
     """
     from distaff.metrics import boosting_kernels as kernels
+    from distaff.metrics import split_kernels, tree_kernels
 
     classes, label = np.unique(labels, return_inverse=True)
     label = label.astype(np.int64)
     trees = len(classes) if len(classes) > 2 else 1
     values = np.ascontiguousarray(codes.T, dtype=np.float32)
     width, n = values.shape
-    ranked = np.argsort(values, axis=1, kind="stable").astype(np.uint32)
-    steps = np.diff(np.take_along_axis(values, ranked.astype(np.int64), axis=1), axis=1)
-    tied = (steps <= kernels.FEATURE_THRESHOLD).mean(axis=1) > kernels.MOSTLY_TIED
+    order = np.argsort(values, axis=1, kind="stable")
+    steps = np.diff(np.take_along_axis(values, order, axis=1), axis=1)
+    tied = (steps <= split_kernels.FEATURE_THRESHOLD).mean(axis=1) > split_kernels.MOSTLY_TIED
     start = _start(np.bincount(label) / n)
     raw = np.repeat(start[:, None], n, axis=1)
     gradient = np.empty((trees, n))
     ones = np.arange(trees) if trees > 1 else np.array([1])
     factor = (trees - 1) / trees if trees > 1 else 1.0
     seeds = random.randint(0, 2**31 - 1, size=(STAGES, trees))
-    shape = (STAGES, trees, kernels.NODES)
+    shape = (STAGES, trees, tree_kernels.NODES)
     nodes = (
         np.full(shape, -2, dtype=np.int16),
         np.full(shape, -2.0),
-        np.full(shape, kernels.LEAF, dtype=np.int8),
-        np.full(shape, kernels.LEAF, dtype=np.int8),
+        np.full(shape, tree_kernels.LEAF, dtype=np.int8),
+        np.full(shape, tree_kernels.LEAF, dtype=np.int8),
         np.zeros(shape),
         np.zeros(shape, dtype=np.int64),
         np.zeros(shape),
@@ -135,8 +138,9 @@ def boost(
     with _pool(workers) as (run, threads):
         scratch: SimpleQueue[tuple[NDArray[Any], ...]] = SimpleQueue()
         for _ in range(threads):
-            lists = np.empty((kernels.DEPTH - 1, width, n), dtype=np.uint32)
-            work = np.empty((3, kernels.CHUNK))
+            lists = np.empty((tree_kernels.DEPTH, width, n), dtype=np.uint32)
+            lists[0] = order
+            work = np.empty((3, split_kernels.CHUNK))
             scratch.put(
                 (
                     lists,
@@ -153,8 +157,8 @@ def boost(
             def grow(first: int, last: int, stage: int = stage, at: tuple[Any, ...] = at) -> None:
                 own = scratch.get()
                 kernels.grow_classes(
-                    first, last, values, ranked, tied, gradient, label, ones, factor, LEARNING_RATE,
-                    seeds[stage], *own, *at, raw,
+                    first, last, values, tied, raw, gradient, label, ones, factor, LEARNING_RATE,
+                    seeds[stage], *own, *at,
                 )  # fmt: skip
                 scratch.put(own)
 
@@ -181,10 +185,8 @@ Run = Callable[[Callable[[int, int], None], int, int], None]
 
 @contextmanager
 def _pool(workers: int | None) -> Iterator[tuple[Run, int]]:
-    """Give `run(task, items, least)`, which calls task(first, last) over slices of the items in threads."""
-    threads = (
-        workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    """Give `run(task, items, least)`, which calls task(first, last) over slices of the items, in threads."""
+    threads = workers if workers is not None else min(_processors(), MOST_WORKERS)
     with ThreadPoolExecutor(threads) as pool:
 
         def run(task: Callable[[int, int], None], items: int, least: int) -> None:
@@ -195,3 +197,10 @@ def _pool(workers: int | None) -> Iterator[tuple[Run, int]]:
                 future.result()
 
         yield run, threads
+
+
+def _processors() -> int:
+    """How many processors this process may use, which in a container can be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
