@@ -8,7 +8,7 @@ import numpy as np
 
 from distaff.data import Attribute
 from distaff.data.sprites import FACTORS, SHAPE, render
-from distaff.evaluation.right import folds, is_right
+from distaff.evaluation.right import folds, is_right, share
 from distaff.evaluation.subject import Subject
 from distaff.evaluation.swap import reader_details
 
@@ -64,13 +64,11 @@ def condition_fidelity(subject: Subject) -> dict[str, Any]:
     wanted = {name: asked.column(name) for name in model.condition if name in known.names}
     seen = reader.read(model.sample(SETTINGS, seed=subject.seed, **wanted))
     shares = {
-        each.name: float(
-            np.nanmean(is_right(each, seen[each.name], asked.column(each.name), folds(each, asked)))
-        )
+        each.name: share(is_right(each, seen[each.name], asked.column(each.name), folds(each, asked)))
         for each in _conditions(subject)
     }
     return {
-        "value": float(np.mean(list(shares.values()))),
+        "value": float(np.nanmean(list(shares.values()))),
         "per_attribute": shares,
         "pictures": SETTINGS,
         **reader_details(subject),

@@ -12,7 +12,7 @@ from distaff.data import AttributeTable, Images
 from distaff.evaluation.encoding import Rows, draw, pieces
 from distaff.evaluation.reader import Reader, ReaderNetwork, to_unit
 from distaff.evaluation.reader_targets import Targets
-from distaff.evaluation.right import folds, is_right
+from distaff.evaluation.right import folds, is_right, share
 
 ROUNDS = (0.25, 0.75)
 """Each round's share of the budget."""
@@ -52,8 +52,8 @@ def train_reader(
     check = draw(check, CHECKED, seed)
     budget = min(budget, max(PASSES * len(train), LEAST))
     shown = 0
-    for number, share in enumerate(ROUNDS):
-        steps = max(1, round(share * budget / min(BATCH, len(train))))
+    for number, part in enumerate(ROUNDS):
+        steps = max(1, round(part * budget / min(BATCH, len(train))))
         for seen in _round(reader, images, table, train, steps, seed + number):
             progress(
                 f"teaching the independent reader: {min(1.0, (shown + seen) / budget):.0%} of its pictures"
@@ -73,7 +73,7 @@ def rights(reader: Reader, images: Images, table: AttributeTable, rows: Rows) ->
         values = np.concatenate([part[attribute.name] for part in read])
         judged = is_right(attribute, values, true.column(attribute.name), folds(attribute, true))
         if not np.isnan(judged).all():
-            found[attribute.name] = float(np.nanmean(judged))
+            found[attribute.name] = share(judged)
     return found
 
 

@@ -65,6 +65,12 @@ def judge(attribute: Attribute, read: Floats, true: Floats, fold: Floats) -> dic
     return verdict
 
 
+def share(judged: Floats) -> float:
+    """Return the mean of the values that are known; NaN when none is."""
+    known = judged[~np.isnan(judged)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
 def headline(verdicts: dict[str, dict[str, Any]]) -> float:
     """Return the mean accuracy of the attributes with classes; of R^2 when all are continuous."""
     for part in ("accuracy", "r2"):

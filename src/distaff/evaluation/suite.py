@@ -57,10 +57,10 @@ def measure(entry: Description) -> Callable[[Subject], dict[str, Any]]:
     """Return what runs a metric on a subject's training codes, and test codes where it takes them."""
 
     def run(subject: Subject) -> dict[str, Any]:
-        names = [attribute.name for attribute in _factors(subject, entry)]
+        names = [each.name for each in _factors(subject, entry)] if len(entry.needs) > 1 else []
         train, test = subject.train, subject.test
         given: dict[str, Any] = {"codes": train.codes}
-        if names and len(entry.needs) > 1:
+        if names:
             given["factors"] = train.factors.select(names).values
             if "test_codes" in signature(entry.function).parameters:
                 part = draw(np.arange(len(test.codes)), TEST, subject.seed)

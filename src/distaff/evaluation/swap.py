@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from distaff.data import Attribute, AttributeTable
-from distaff.evaluation.encoding import PIECE
+from distaff.evaluation.encoding import PIECE, Floats, given
 from distaff.evaluation.reader import Reader
-from distaff.evaluation.right import folds, is_right, symmetry_note
+from distaff.evaluation.right import folds, is_right, share, symmetry_note
 from distaff.evaluation.subject import Subject
+from distaff.model import Model
 
 PICTURES = 2000
 """Pictures each attribute is swapped in."""
@@ -37,20 +37,23 @@ def swap_test(subject: Subject) -> dict[str, Any]:
     rng = np.random.default_rng([subject.seed, 5])
     chosen = np.sort(rng.permutation(len(subject.test_rows))[:PICTURES])
     codes, true = subject.test.codes[chosen], subject.test.factors.rows(chosen)
+    rows = np.arange(len(chosen))
     matrix: dict[str, dict[str, float]] = {}
     for attribute in attributes:
         subject.say(f"swap test: setting {attribute.name}")
         values = another(attribute, true.column(attribute.name), rng)
         asked = replaced(true, attribute.name, values)
-        found = _read_decoded(subject, reader, codes, attribute.name, values)
+        written = subject.model.write(codes, **{attribute.name: values})
+        found = _read_decoded(subject.model, reader, written, given(subject.model, asked, rows))
         matrix[attribute.name] = {
-            each.name: float(np.nanmean(is_right(each, found[each.name], asked.column(each.name), fold)))
+            each.name: share(is_right(each, found[each.name], asked.column(each.name), fold))
             for each in attributes
             for fold in [np.lcm(folds(each, true).astype(int), folds(each, asked).astype(int))]
         }
+    shares = [list(row.values()) for row in matrix.values()]
     return {
-        "value": min(min(row.values()) for row in matrix.values()),
-        "mean": float(np.mean([list(row.values()) for row in matrix.values()])),
+        "value": float(np.nanmin(shares)),
+        "mean": float(np.nanmean(shares)),
         "matrix": matrix,
         "pictures": len(chosen),
         **reader_details(subject),
@@ -58,9 +61,7 @@ def swap_test(subject: Subject) -> dict[str, Any]:
     }
 
 
-def another(
-    attribute: Attribute, true: npt.NDArray[np.float32], rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
+def another(attribute: Attribute, true: Floats, rng: np.random.Generator) -> Floats:
     """Return for each picture a value other than its own, drawn evenly: [n] -> [n]."""
     if not attribute.size:
         return rng.uniform(attribute.low, attribute.high, len(true)).astype(np.float32)
@@ -69,7 +70,7 @@ def another(
     return (drawn + (drawn >= true) * (attribute.size > 1)).astype(np.float32)
 
 
-def replaced(table: AttributeTable, name: str, values: npt.NDArray[np.float32]) -> AttributeTable:
+def replaced(table: AttributeTable, name: str, values: Floats) -> AttributeTable:
     """Return the table with one column replaced."""
     changed = table.values.copy()
     changed[:, table.names.index(name)] = values
@@ -88,19 +89,15 @@ def reader_details(subject: Subject) -> dict[str, Any]:
 
 
 def _read_decoded(
-    subject: Subject,
-    reader: Reader,
-    codes: npt.NDArray[np.float32],
-    name: str,
-    values: npt.NDArray[np.float32],
-) -> dict[str, npt.NDArray[np.float32]]:
-    """Set one attribute in codes, decode them and read the pictures, piece by piece."""
+    model: Model, reader: Reader, codes: Floats, known: dict[str, Floats] | None
+) -> dict[str, Floats]:
+    """Decode codes, under the condition `known` if the model has one, and read the pictures."""
     parts = []
     for start in range(0, len(codes), PIECE):
         rows = slice(start, start + PIECE)
-        written = subject.model.write(codes[rows], **{name: values[rows]})
-        parts.append(reader.read(subject.model.decode(written)))
-    return {each: np.concatenate([part[each] for part in parts]) for each in parts[0]}
+        told = None if known is None else {name: values[rows] for name, values in known.items()}
+        parts.append(reader.read(model.decode(codes[rows], attributes=told)))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _note(attributes: tuple[Attribute, ...]) -> dict[str, str]:
