@@ -127,6 +127,19 @@ def mig_aam(case: str) -> dict[str, Any]:
     }
 
 
+def binned_posterior(case: str) -> dict[str, Any]:
+    logvar = golden.case(case)["logvar_train"]
+    details = metrics.posterior_jemmig(*arrays(case), logvar=logvar).details
+    return {
+        "RMIG": details["rmig_per_factor"],
+        "JEMMI": details["jemmig_per_factor"],
+        "H_z": details["code_entropy"],
+        "H_y": details["factor_entropy"],
+        "MI_z_x": details["informativeness"],
+        "norm_MI_z_x": details["normalised_informativeness"],
+    }
+
+
 def headline(
     key: str, function: Callable[..., metrics.Score], **options: Any
 ) -> Callable[[str], dict[str, Any]]:
@@ -179,6 +192,8 @@ DETERMINISTIC: dict[str, tuple[Callable[[str], dict[str, Any]], float]] = {
     "dlib.udr_spearman": (lambda case: udr(case, "spearman", "drop"), EXACT),
     "dlib.udr_spearman_nofilter": (lambda case: udr(case, "spearman", "keep"), EXACT),
     "yann.mig_aam": (mig_aam, 1e-4),
+    # The reference works in single precision.
+    "dotran.binned_bins100": (binned_posterior, 1e-5),
 }
 
 

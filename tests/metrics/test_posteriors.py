@@ -30,6 +30,17 @@ def test_posterior_mig_of_the_prior_is_zero() -> None:
     assert score.details["aam"] == 0
 
 
+def test_binned_posteriors_of_sharp_codes_are_informative() -> None:
+    codes = (GRID - np.array([1.5, 2.0])) * 1.5
+    sharp = metrics.posterior_jemmig(codes, GRID, logvar=np.full(GRID.shape, -8.0))
+    vague = metrics.posterior_jemmig(codes, GRID, logvar=np.full(GRID.shape, 0.0))
+    assert float(sharp) < float(vague)
+    up = metrics.posterior_jemmig(codes, GRID, logvar=np.full(GRID.shape, -8.0), direction="higher")
+    assert float(up) == pytest.approx(1 - float(sharp))
+    needle = metrics.posterior_jemmig(codes, GRID, logvar=np.full(GRID.shape, -40.0), headline="rmig")
+    assert float(needle) == pytest.approx(1, abs=1e-3)
+
+
 def test_the_elbo_parts_add_up() -> None:
     state = np.random.RandomState(1)
     mean, logvar = state.randn(1500, 3), np.full((1500, 3), -2.0)

@@ -21,6 +21,7 @@ from distaff.metrics.mcc import mcc
 from distaff.metrics.mig import mig, mig_sup
 from distaff.metrics.modularity import modularity
 from distaff.metrics.mutual_information import code_mutual_information, mutual_information
+from distaff.metrics.posterior_jemmig import posterior_jemmig
 from distaff.metrics.posterior_mig import posterior_mig
 from distaff.metrics.sampler import FactorSampler
 from distaff.metrics.sap import sap
@@ -59,6 +60,7 @@ __all__ = [
     "mig_sup",
     "modularity",
     "mutual_information",
+    "posterior_jemmig",
     "posterior_mig",
     "sap",
     "total_correlation",

@@ -28,7 +28,7 @@ FACTORS: tuple[Description, ...] = (
         "0 to 1",
         "about 0",
         "higher",
-        "https://arxiv.org/abs/2002.10003",
+        "https://arxiv.org/abs/2002.10549",
         "A factor that no code holds is not noticed. Divided by the entropy of the binned code, so "
         "continuous codes cannot reach 1.",
         continuous=_BINNED,

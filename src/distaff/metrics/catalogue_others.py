@@ -83,6 +83,19 @@ OTHERS: tuple[Description, ...] = (
         least_codes=2,
     ),
     Description(
+        "posterior_jemmig",
+        "JEMMIG (with RMIG and informativeness in its details) from the posteriors, not their means, so "
+        "noise in the codes counts.",
+        "0 to 1 in practice",
+        "0.5 and above",
+        "lower",
+        "https://arxiv.org/abs/1908.09961",
+        "Depends on the number and range of the bins by definition. Lower is better here, higher in jemmig.",
+        needs=("codes", "classes", "logvar"),
+        missing="refused: drop those points first",
+        least_codes=2,
+    ),
+    Description(
         "flatness",
         "Does a factor, moved from its first to its last value, move the codes along an even straight line?",
         "0 to 1",

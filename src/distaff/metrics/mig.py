@@ -86,7 +86,7 @@ def mig_sup(
     precision: Precision = "float64",
     shared: Information | None = None,
 ) -> Score:
-    """MIG turned round (https://arxiv.org/abs/2002.10003): per code, the best factor's lead.
+    """MIG turned round (https://arxiv.org/abs/2002.10549): per code, the best factor's lead.
 
     Arguments as for `mig`; needs two factors. Mean over codes; a constant code scores 0.
 
