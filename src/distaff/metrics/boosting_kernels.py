@@ -1,6 +1,8 @@
 """https://doi.org/10.1214/aos/1013203451: one stage of gradient boosting, in compiled loops.
 
 As for the trees, sums and exponentials are taken in scikit-learn's order, for the sake of equal trees.
+numba keeps compiled code by the date of its own file only: whoever changes `split_kernels` or `tree_kernels`
+must empty `__pycache__`, or this module goes on with the old loops inside it.
 """
 
 from __future__ import annotations
