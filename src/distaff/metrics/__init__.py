@@ -4,6 +4,7 @@ from distaff.metrics.active_units import active_units
 from distaff.metrics.beta_vae import beta_vae_score
 from distaff.metrics.catalogue import Description, catalogue, describe
 from distaff.metrics.correlation import total_correlation, wasserstein_correlation
+from distaff.metrics.dci import dci
 from distaff.metrics.dcimig import dcimig
 from distaff.metrics.elbo_split import elbo_split
 from distaff.metrics.explicitness import explicitness
@@ -37,6 +38,7 @@ __all__ = [
     "beta_vae_score",
     "catalogue",
     "code_mutual_information",
+    "dci",
     "dcimig",
     "describe",
     "elbo_split",
