@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import SIZE, TOY, TURN, ToyReader
+from toy_pictures import SIZE, TOY, TURN, ToyReader
 
 from distaff.data import Attribute
 from distaff.evaluation.reading import attribute_accuracy

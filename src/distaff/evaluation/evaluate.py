@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from distaff.errors import InputError
-from distaff.evaluation.reader_training import BUDGET
 from distaff.evaluation.subject import Subject
 from distaff.evaluation.table import METRICS, check_names, chosen
 from distaff.run import Run, environment
@@ -21,7 +20,7 @@ def evaluate(
     *,
     metrics: Sequence[str] | None = None,
     data: str | None = None,
-    reader_pictures: int = BUDGET,
+    reader_pictures: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Measure a run on the test pictures of its data, and write what was found to its evaluation.json.
@@ -32,8 +31,9 @@ def evaluate(
             slow ones.
         data: another source to measure on, cut and resized like the run's own; attributes are matched by name
             and their classes by label.
-        reader_pictures: how many pictures the independent reader is shown at most when it is trained; it is
-            trained once for some data, when a metric needs it, and kept.
+        reader_pictures: how many pictures the independent reader is shown at most when it is trained; if
+            None, as many as the model was, within bounds. It is trained once for some data, when a metric
+            needs it, and kept.
         progress: told in a few words what is being done.
 
     Returns:

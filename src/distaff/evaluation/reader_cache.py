@@ -42,12 +42,10 @@ def reader_of(
     kept = _load(path, dataset, table)
     if kept is not None:
         return kept
-    splits = dataset.splits
     reader = train_reader(
         dataset.images,
         table,
-        splits["train"],
-        splits["valid"] if len(splits["valid"]) else splits["train"],
+        dataset.splits["train"],
         budget=budget,
         seed=seed,
         progress=progress,
@@ -90,8 +88,7 @@ def _name(dataset: Dataset, table: AttributeTable, settings: list[int]) -> str:
     settings = [VERSION, *settings, *dataset.images.shape]
     attributes = [each.model_dump(mode="json") for each in table.attributes]
     digest.update(json.dumps([settings, attributes], sort_keys=True).encode())
-    for split in ("train", "valid"):
-        digest.update(np.ascontiguousarray(dataset.splits[split]).tobytes())
+    digest.update(np.ascontiguousarray(dataset.splits["train"]).tobytes())
     digest.update(np.ascontiguousarray(table.values).tobytes())
     digest.update(dataset.images.take(draw(dataset.splits["train"], SAMPLED, 0)).tobytes())
     return digest.hexdigest()[:32]

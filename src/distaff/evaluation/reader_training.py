@@ -1,4 +1,4 @@
-"""Trains the independent reader: two rounds, the second only if the first was not enough."""
+"""Trains the independent reader: one cycle over a fixed number of pictures."""
 
 from __future__ import annotations
 
@@ -14,31 +14,26 @@ from distaff.evaluation.reader import Reader, ReaderNetwork, to_unit
 from distaff.evaluation.reader_targets import Targets
 from distaff.evaluation.right import folds, is_right, share
 
-ROUNDS = (0.25, 0.75)
-"""Each round's share of the budget."""
-BUDGET = 800_000
-"""Pictures shown at most."""
-PASSES, LEAST = 8, 100_000
+BUDGET, LEAST = 800_000, 30_000
+"""Pictures shown: at most, and at least where a short training run asks for little."""
+PASSES, SMALL = 3, 100_000
 """Times each picture of a large set is shown at most; pictures shown of a small set."""
 BATCH = 128
 RATE = 3e-3
-ENOUGH = 0.995
-"""A reader whose worst attribute is right this often needs no further round."""
-CHECKED = 2000
-"""Pictures looked at to tell."""
+SAMPLED = 2000
+"""Pictures looked at to tell whether all are black and white."""
 
 
 def train_reader(
     images: Images,
     table: AttributeTable,
-    train: Rows,
-    check: Rows,
+    rows: Rows,
     *,
     budget: int = BUDGET,
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Reader:
-    """Return a reader of the table's attributes, trained on the rows `train`, judged on `check`.
+    """Return a reader of the table's attributes, trained on the pictures `rows`.
 
     The budget is in pictures shown, so that the same seed gives the same reader on every machine.
     """
@@ -46,21 +41,13 @@ def train_reader(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ReaderNetwork(shape, table.attributes)
-    sample = images.take(draw(train, CHECKED, seed))
-    binary = bool(np.isin(sample, (0, 255)).all())
+    binary = bool(np.isin(images.take(draw(rows, SAMPLED, seed)), (0, 255)).all())
     reader = Reader(table.attributes, shape, binary, network)
-    check = draw(check, CHECKED, seed)
-    budget = min(budget, max(PASSES * len(train), LEAST))
-    shown = 0
-    for number, part in enumerate(ROUNDS):
-        steps = max(1, round(part * budget / min(BATCH, len(train))))
-        for seen in _round(reader, images, table, train, steps, seed + number):
-            progress(
-                f"teaching the independent reader: {min(1.0, (shown + seen) / budget):.0%} of its pictures"
-            )
-        shown += steps * min(BATCH, len(train))
-        if min(rights(reader, images, table, check).values()) >= ENOUGH:
-            break
+    size = min(BATCH, len(rows))
+    steps = max(1, min(budget, max(PASSES * len(rows), SMALL)) // size)
+    for step in _train(reader, images, table, rows, size, steps, seed):
+        if (step + 1) % (steps // 20 or 1) == 0:
+            progress(f"teaching the independent reader: {(step + 1) / steps:.0%} of its pictures")
     return reader
 
 
@@ -77,14 +64,13 @@ def rights(reader: Reader, images: Images, table: AttributeTable, rows: Rows) ->
     return found
 
 
-def _round(
-    reader: Reader, images: Images, table: AttributeTable, rows: Rows, steps: int, seed: int
+def _train(
+    reader: Reader, images: Images, table: AttributeTable, rows: Rows, size: int, steps: int, seed: int
 ) -> Iterator[int]:
-    """Train for some steps, the rate rising and falling once; yield now and then the pictures shown."""
+    """Train for some steps, the rate rising and falling once, and yield after each."""
     network, targets = reader.network.train(), Targets(table.attributes)
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-4, fused=True)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps + 1, pct_start=0.15)
-    size = min(BATCH, len(rows))
     order = _shuffled(rows, seed)
     for step in range(steps):
         # Sorted rows lie nearer to each other in memory; within a batch the order means nothing.
@@ -95,8 +81,7 @@ def _round(
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         rate.step()
-        if (step + 1) % (steps // 10 or 1) == 0:
-            yield (step + 1) * size
+        yield step
 
 
 def _shuffled(rows: Rows, seed: int) -> Iterator[int]:

@@ -12,7 +12,7 @@ from distaff.evaluation.encoding import Encoded, Rows, draw, encode, terms
 from distaff.evaluation.matching import match
 from distaff.evaluation.reader import Reader
 from distaff.evaluation.reader_cache import reader_of
-from distaff.evaluation.reader_training import BUDGET, rights
+from distaff.evaluation.reader_training import BUDGET, LEAST, rights
 from distaff.model import BoundTerms, Model
 
 TRAIN_PICTURES = 10_000
@@ -33,12 +33,13 @@ class Subject:
         model: Model,
         dataset: Dataset,
         *,
-        reader_pictures: int = BUDGET,
+        reader_pictures: int | None = None,
         seed: int = 0,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.model, self.dataset, self.seed = model, dataset, seed
-        self.reader_pictures = reader_pictures
+        options = model.recipe.train
+        self.reader_pictures = reader_pictures or min(BUDGET, max(LEAST, options.steps * options.batch))
         self.say = progress or (lambda _: None)
         self.table = match(dataset.attributes, model.attributes)
         order: tuple[Split, ...] = ("test", "valid", "train")

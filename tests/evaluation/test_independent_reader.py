@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import TOY
+from toy_pictures import TOY
 
 from distaff.data import Attribute, load
 from distaff.data.sprites import FACTORS
@@ -54,22 +54,17 @@ def test_unlabelled_pictures_teach_nothing_and_numbers_are_standardised():
 def test_a_reader_learns_digits_and_the_same_one_each_time(tmp_path):
     data = load("digits")
     train, test = data.splits["train"], data.splits["test"]
-    reader = train_reader(data.images, data.attributes, train, data.splits["valid"], budget=20_000)
+    reader = train_reader(data.images, data.attributes, train, budget=20_000)
     assert rights(reader, data.images, data.attributes, test)["digit"] > 0.95
     assert not reader.binary
-    small = [
-        train_reader(data.images, data.attributes, train[:200], data.splits["valid"], budget=1000)
-        for _ in range(2)
-    ]
+    small = [train_reader(data.images, data.attributes, train[:200], budget=1000) for _ in range(2)]
     for one, two in zip(*(each.network.state_dict().values() for each in small), strict=True):
         assert torch.equal(one, two)
 
 
 def test_a_reader_of_black_and_white_cuts_greys():
     data = load("sprites", count=60)
-    reader = train_reader(
-        data.images, data.attributes, data.splits["train"], data.splits["valid"], budget=200
-    )
+    reader = train_reader(data.images, data.attributes, data.splits["train"], budget=200)
     assert reader.binary
     pictures = data.images.take(data.splits["test"]) / 255
     for name, values in reader.read(pictures).items():
