@@ -309,7 +309,8 @@ class Model:
 
     def to_tensor(self, pictures: npt.NDArray[Any]) -> Tensor:
         """Return pictures [n, c, h, w] as float32 in [0, 1] on the model's device."""
-        tensor = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)
+        # Pillow's arrays cannot be written to, which torch warns about: those are copied.
+        tensor = torch.from_numpy(np.require(pictures, requirements=["C", "W"])).to(self.device)
         return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor
 
     def _in_batches(self, n: int, run: Callable[[slice], Tensor], shape: tuple[int, ...]) -> Floats:
