@@ -1,0 +1,73 @@
+"""`distaff train`: what it makes, what it says, and what it refuses before it writes anything."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.conftest import TINY
+from distaff.run import Run
+
+
+def test_a_run_folder_holds_what_was_asked(vae):
+    run = Run.open(vae)
+    assert run.recipe.train.steps == 20
+    assert run.recipe.data.source == "digits"
+    assert run.recipe.data.count == 300
+    assert run.is_trained
+
+
+def test_it_ends_with_numbers_and_the_next_commands(does):
+    said = does("train", "vae", *TINY, "--set", "loss.kl.weight=4", "--seed", "7", "--out", "one")
+    assert "one: 20 steps in" in said
+    assert "on validation pictures: loss" in said
+    assert "distaff evaluate one\n  distaff figures one" in said
+    recipe = Run.open("one").recipe
+    assert (recipe.train.seed, recipe.loss[0].weight.at) == (7, 4)
+
+
+def test_the_default_folder_is_the_next_free_one(does):
+    for expected in ("runs/vae", "runs/vae-2"):
+        assert f"{expected}: 5 steps" in does("train", "vae", *TINY, "--steps", "5")
+
+
+def test_resume_goes_on_and_needs_a_folder(does, fails):
+    does("train", "vae", *TINY, "--out", "one")
+    weights = Path("one/model.safetensors").read_bytes()
+    does("train", "vae", *TINY, "--out", "one", "--resume")
+    assert Path("one/model.safetensors").read_bytes() == weights
+    assert "--out RUN" in fails("train", "vae", "--resume")
+    assert "--resume" in fails("train", "vae", *TINY, "--out", "one")
+
+
+def test_skip_bad_leaves_out_what_cannot_be_read(does, fails, pictures, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"{number}.png").write_bytes((pictures / "a.png").read_bytes())
+    (folder / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:60])
+    words = ("train", "vae", "--data", str(folder), "--set", "network=mlp", "--steps", "3", "--out", "one")
+    assert "broken.png" in fails(*words)
+    assert not Path("one").exists()
+    assert "one: 3 steps" in does(*words, "--skip-bad")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["vea"], "did you mean 'vae'"),
+        (["mine.yaml"], "mine.yaml"),
+        (["typo.yaml"], "did you mean 'latent'"),
+        (["broken.yaml"], "not valid YAML in line 1"),
+        (["vae", "--data", "minst"], "'mnist'"),
+        (["vae", "--data", "mnist:nowhere"], "nowhere"),
+        (["vae", "--data", "digits", "--set", "loss.kl.wieght=4"], "did you mean 'weight'"),
+        (["vae", "--data", "digits", "--set", "loss.kl.weight"], "KEY=VALUE"),
+        (["class-separated", "--data", "digits", "--set", "loss.classify.attribute=digitt"], "'digit'"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(fails, arguments, said):
+    Path("typo.yaml").write_text(yaml.safe_dump({"data": "digits", "laten": [{"gaussian": {"size": 2}}]}))
+    Path("broken.yaml").write_text("latent: [")
+    assert said in fails("train", *arguments, "--steps", "3", "--out", "one")
+    assert not Path("one").exists()
