@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distaff.latent import L2, Argmax, ArgmaxNorm, Gaussian, Sampled, Softmax
     from distaff.likelihood import Bernoulli, GaussianPixels, Laplace, Mse
     from distaff.model import Model
-    from distaff.network import Conv, Mlp, Resnet
+    from distaff.network import Conv, Folded, Mlp, Pair, Resnet
     from distaff.objective import KL, Classify, Reconstruction, Supervise
     from distaff.recipe import Recipe
     from distaff.run import Run, load
@@ -35,6 +35,7 @@ __all__ = [
     "Cosine",
     "Cyclical",
     "Exponential",
+    "Folded",
     "Gaussian",
     "GaussianPixels",
     "InputError",
@@ -43,6 +44,7 @@ __all__ = [
     "Mlp",
     "Model",
     "Mse",
+    "Pair",
     "Recipe",
     "Reconstruction",
     "Resnet",
@@ -66,7 +68,7 @@ _NAMES = {
     "latent": ("L2", "Argmax", "ArgmaxNorm", "Gaussian", "Sampled", "Softmax"),
     "likelihood": ("Bernoulli", "GaussianPixels", "Laplace", "Mse"),
     "model": ("Model",),
-    "network": ("Conv", "Mlp", "Resnet"),
+    "network": ("Conv", "Folded", "Mlp", "Pair", "Resnet"),
     "objective": ("KL", "Classify", "Reconstruction", "Supervise"),
     "recipe": ("Recipe",),
     "run": ("Run", "load"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 MEANINGS = {
     "elbo": "evidence lower bound in nats per image; higher is better",
     "reconstruction": "-log p(x | z) in nats per image; lower is better",
@@ -28,10 +30,14 @@ def meaning(name: str) -> str:
     return f"{entry.measures.split('. ')[0].rstrip('.')} ({entry.span}{better})"
 
 
-def number(value: float | None) -> str:
-    """Write a value for reading: counts whole, nats with two decimals, shares with three."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN
+COUNTS = frozenset({"active_units"})
+"""Metrics whose value is a whole number of things."""
+
+
+def number(value: float | None, *, whole: bool = False) -> str:
+    """Write a value for reading: counts whole, large values with two decimals, others with three."""
+    if value is None or math.isnan(value):
         return "undefined"
-    if float(value).is_integer() and abs(value) > 1:
+    if whole:
         return f"{value:.0f}"
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"

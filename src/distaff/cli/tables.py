@@ -8,7 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from distaff.cli.meanings import meaning, number
+from distaff.cli.meanings import COUNTS, meaning, number
 
 COLUMNS = {
     "read": ("attribute_accuracy", "accuracy"),
@@ -28,7 +28,7 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     table.add_column("value", justify="right")
     table.add_column("what it says")
     for name, details in metrics.items():
-        table.add_row(name, number(details["value"]), meaning(name))
+        table.add_row(name, number(details["value"], whole=name in COUNTS), meaning(name))
     return table
 
 
