@@ -8,11 +8,12 @@ from torch import nn
 
 from distaff.network.body import EncoderBody, ImageShape, NetworkSpec
 from distaff.network.conv import Conv
+from distaff.network.folded import Folded
 from distaff.network.mlp import Mlp
 from distaff.network.resnet import Resnet
 from distaff.spec import one_of
 
-Whole = Annotated[Mlp | Conv | Resnet, one_of(Mlp, Conv, Resnet)]
+Whole = Annotated[Mlp | Conv | Folded | Resnet, one_of(Mlp, Conv, Folded, Resnet)]
 
 
 class Pair(NetworkSpec):

@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+
+import distaff
+from distaff import InputError, Recipe, Run
+from distaff.run import atomic_write
+from distaff.training.train import train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    recipe = Recipe(data={"source": "digits", "count": 120}, network={"mlp": {"hidden": [16]}})
+    return train(recipe, steps=6, out=tmp_path_factory.mktemp("run") / "run", progress=False)
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    for file in trained.path.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+def test_the_folder_holds_what_the_design_names(trained):
+    names = {path.name for path in trained.path.iterdir()}
+    weights = {"model.safetensors", "checkpoint.ckpt"}
+    texts = {"recipe.yaml", "attributes.json", "history.csv", "environment.json"}
+    assert names == weights | texts
+    environment = trained.read_json("environment.json")
+    assert environment["packages"]["torch"].startswith("2.")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "recipe.yaml", "attributes.json"])
+@pytest.mark.parametrize("damage", ["cut", "other", "gone"])
+def test_a_damaged_file_is_named_in_one_line(copy, name, damage):
+    path = copy / name
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content[: len(content) // 3] if damage == "cut" else b"\x00" * len(content))
+    with pytest.raises(InputError) as caught:
+        distaff.load(copy)
+    assert "\n" not in str(caught.value)
+    assert str(copy) in str(caught.value)
+
+
+def test_weights_that_are_no_numbers_are_refused(copy):
+    import safetensors.torch
+    import torch
+
+    weights = safetensors.torch.load_file(copy / "model.safetensors")
+    name = next(iter(weights))
+    weights[name] = torch.full_like(weights[name], float("nan"))
+    safetensors.torch.save_file(weights, copy / "model.safetensors")
+    with pytest.raises(InputError, match="not finite"):
+        distaff.load(copy)
+
+
+def test_weights_of_another_recipe_are_refused(copy):
+    text = (copy / "recipe.yaml").read_text().replace("- 16", "- 17")
+    (copy / "recipe.yaml").write_text(text)
+    with pytest.raises(InputError, match="not the weights of this recipe"):
+        distaff.load(copy)
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(InputError, match="there is no such run folder"):
+        Run.open(tmp_path / "none")
+    with pytest.raises(InputError, match="it has no recipe"):
+        Run.open(tmp_path)
+
+
+def test_another_source_must_fit_the_model(trained, tmp_path):
+    np.savez(tmp_path / "big.npz", images=np.zeros((12, 16, 16), np.uint8), kind=np.arange(12) % 2)
+    with pytest.raises(InputError, match="but the model takes"):
+        trained.dataset(str(tmp_path / "big.npz"))
+
+
+def test_json_holds_no_nan(tmp_path):
+    Run(tmp_path).write_json("x.json", {"a": np.float32("nan"), "b": np.arange(3), "c": [float("inf"), 1.5]})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": None, "b": [0, 1, 2], "c": [None, 1.5]}
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    atomic_write(tmp_path / "a", b"first")
+    monkeypatch.setattr(
+        "os.fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    with pytest.raises(InputError, match="No space left"):
+        atomic_write(tmp_path / "a", b"second")
+    assert (tmp_path / "a").read_bytes() == b"first"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
