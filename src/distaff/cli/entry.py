@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
@@ -23,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: something unexpected. 2: the command or its input needs mending. 130: Ctrl-C. Whatever goes
     wrong is one line on stderr, with the traceback too when `--debug` is among the arguments.
     """
+    # Threads that wait for each other spin; where other programs want the cores too, spinning long makes
+    # training many times slower. It is read when torch is loaded, so it must be said before.
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     words = [word for word in given if word != "--debug"]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from distaff.figures.material import Material
 from distaff.figures.style import ACCENT, FONT, INK, MUTED, OKABE_ITO, SECOND, SMALL, dress, number, page
@@ -58,7 +59,7 @@ def moving_weights(history: dict[str, npt.NDArray[Any]]) -> tuple[list[Panel], l
         if len(known) and np.ptp(known) > 0:
             moving.append(Panel(f"weight of {name}", {name: column}))
         elif len(known):
-            still.append(f"{name} {number(float(known[0]))}")
+            still.append(f"{name}\N{NO-BREAK SPACE}{number(float(known[0]))}")
     return [*moving, Panel("learning rate", {"learning rate": "lr"})], still
 
 
@@ -119,10 +120,12 @@ def _draw_terms(
             axes.plot(history["step"][known], values, style, color=tint, linewidth=1.5, **marker)
             drawn.append(values)
     everything = np.concatenate(drawn) if drawn else np.zeros(1)
-    if everything.min() > 0 and everything.max() > 15 * everything.min():
+    # A term that fell this far would lie on the axis for most of the run.
+    if everything.min() > 0 and any(values[-1] < values.max() / 10 for values in drawn):
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_minor_formatter(lambda *_: "")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+        axes.yaxis.set_major_formatter(lambda value, _: number(value))
+        axes.yaxis.set_minor_locator(NullLocator())
     _steps(axes, history)
 
 
@@ -151,11 +154,5 @@ def _key(axes: Any, panel: Panel) -> None:
 
 def _steps(axes: Any, history: dict[str, npt.NDArray[Any]]) -> None:
     axes.set_xlim(0, max(float(history["step"].max()), 1.0))
-    axes.xaxis.set_major_locator(_locator())
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-
-
-def _locator() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(nbins=5, integer=True)

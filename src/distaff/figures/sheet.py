@@ -111,7 +111,7 @@ def sheet(
                 interpolation="nearest",
                 aspect="auto",
             )
-            borders.append(Rectangle((x - 0.5, top - 0.5), wide + 1, high + 1))
+            borders.append(Rectangle((x - 1, top - 1), wide + 2, high + 2))
             if column in row.marked:
                 frames.append(Rectangle((x - 2.5, top - 2.5), wide + 5, high + 5))
             if column < len(row.heads):
@@ -129,7 +129,8 @@ def sheet(
         tall = tops[-1] + high - tops[0]
         frames.append(Rectangle((column_at(framed) - 2.5, tops[0] - 2.5), wide + 5, tall + 5))
     edge = 72 / DPI
-    axes.add_collection(PatchCollection(borders, facecolor="none", edgecolor=HAIRLINE, linewidth=edge))
+    # Borders lie below their pictures, so that they cover no pixel.
+    axes.add_collection(PatchCollection(borders, facecolor=HAIRLINE, linewidth=0, zorder=-1))
     axes.add_collection(
         PatchCollection(frames, facecolor="none", edgecolor=SECOND, linewidth=4 * edge, zorder=3)
     )

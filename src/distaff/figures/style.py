@@ -65,9 +65,9 @@ def elide(text: str, size: float, width: float) -> str:
 
 
 def wrap(text: str, size: float, width: float) -> list[str]:
-    """Break a text into lines of at most `width` pixels."""
+    """Break a text at its plain spaces into lines of at most `width` pixels."""
     lines: list[str] = []
-    for word in text.split():
+    for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(longer, size) <= width:
             lines[-1] = longer

@@ -23,10 +23,14 @@ def no_gaussian(material: Material) -> str | None:
 
 
 def base_row(material: Material) -> int:
-    """Return the picture whose code lies nearest to the middle of all, in units of each latent's spread."""
+    """Return a typical picture: its code lies as far from the middle of all as the median picture's does.
+
+    The one nearest to the middle would be the blurred average of all. Distances are in each latent's spread.
+    """
     codes = material.codes[:, material.gaussian]
     spread = codes.std(axis=0) + 1e-6
-    return int(np.square((codes - np.median(codes, axis=0)) / spread).sum(axis=1).argmin())
+    distances = np.square((codes - np.median(codes, axis=0)) / spread).sum(axis=1)
+    return int(np.argsort(distances, kind="stable")[len(distances) // 2])
 
 
 def path(low: float, centre: float, high: float) -> Floats:

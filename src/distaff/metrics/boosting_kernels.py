@@ -45,7 +45,7 @@ def pairwise_sum(values: Floats) -> float:
         total = ((a + b) + (c + d)) + ((e + f) + (g + h))
         for i in range(whole, n):
             total += values[i]
-        return total
+        return float(total)
     half = n // 2
     half -= half % 8
     return float(pairwise_sum(values[:half]) + pairwise_sum(values[half:]))

@@ -13,6 +13,7 @@ from typing import Any
 import lightning
 import torch
 
+from distaff.autoencoder import Autoencoder
 from distaff.data import Dataset
 from distaff.data import load as load_data
 from distaff.errors import InputError
@@ -61,7 +62,7 @@ def train(
     shape = dataset.images.shape[1:]
     autoencoder, objective = build(wanted, dataset.attributes.attributes, shape)
     with Reporter(wanted.train.steps, show=progress) as reporter:
-        for note in [*dataset.notes, *_advice(wanted, objective, autoencoder.latent.outputs, prod(shape))]:
+        for note in [*dataset.notes, *_advice(wanted, objective, autoencoder)]:
             reporter.say(note)
         run.write_setup(wanted, dataset.attributes.attributes, shape)
         trainee = Trainee(wanted, dataset.attributes.attributes, autoencoder, objective)
@@ -109,12 +110,14 @@ def _check_same(run: Run, wanted: Recipe) -> None:
             )
 
 
-def _advice(recipe: Recipe, objective: Objective, latents: int, pixels: int) -> list[str]:
+def _advice(recipe: Recipe, objective: Objective, model: Autoencoder) -> list[str]:
     """Return what should be said before training: weights on both scales, schedules that never end."""
     steps, said = recipe.train.steps, []
     for term in objective:
         if isinstance(term, KLTerm):
             beta = term.schedules[term.name].value(steps, steps)
+            latents = sum(block.outputs for block in model.latent if block.name in term.blocks)
+            pixels = prod(model.shape)
             if beta != 1:
                 said.append(
                     f"{term.name} weight {beta:g} = normalised beta {beta * latents / pixels:.3g} "
