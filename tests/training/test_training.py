@@ -94,7 +94,15 @@ def test_the_history_has_a_column_for_every_term_and_weight(tmp_path):
     )
     run = train(recipe, steps=100, out=tmp_path / "run", progress=False)
     last = rows(run)[-1]
-    assert {"reconstruction", "kl", "classify.digit", "weight.kl", "weight.classify.digit", "lr"} <= set(last)
+    assert {
+        "reconstruction",
+        "kl",
+        "kl.z0",
+        "classify.digit",
+        "weight.kl",
+        "weight.classify.digit",
+        "lr",
+    } <= set(last)
     trained = [row for row in rows(run) if row["split"] == "train"]
     assert [float(row["weight.classify.digit"]) for row in trained] == [pytest.approx(32.2, abs=5), 0]
     assert float(trained[-1]["weight.kl"]) == pytest.approx(4 * 99 / 100)
@@ -148,6 +156,24 @@ def test_a_stopped_run_is_usable_and_resumes_exactly(uninterrupted, tmp_path, nu
     assert stopped.model.sample(1).shape == (1, 8, 8)
     assert start(tmp_path / "run").wait(300) == 0
     assert digest(stopped.path / "model.safetensors") == digest(uninterrupted.path / "model.safetensors")
+
+
+def test_resuming_a_finished_run_changes_nothing(uninterrupted, tmp_path):
+    for file in uninterrupted.path.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    assert start(tmp_path).wait(300) == 0
+    assert digest(tmp_path / "model.safetensors") == digest(uninterrupted.path / "model.safetensors")
+    assert rows(Run.open(tmp_path)) == rows(uninterrupted)
+
+
+@pytest.mark.parametrize("damage", [b"", b"no checkpoint", None])
+def test_a_damaged_checkpoint_is_named(tmp_path, damage):
+    train(plain(), steps=4, out=tmp_path, progress=False)
+    path = tmp_path / "checkpoint.ckpt"
+    path.write_bytes(path.read_bytes()[:1000] if damage is None else damage)
+    with pytest.raises(InputError, match="checkpoint.ckpt: damaged, the run cannot be resumed") as caught:
+        train(plain(), steps=4, out=tmp_path, resume=True, progress=False)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path):

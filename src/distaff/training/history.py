@@ -102,9 +102,11 @@ class History(Callback):
                 kl[name] = kl.get(name, 0.0) + float(nats.sum())
             count += len(rows)
         trainee.train()
-        verdict = judge_collapse({name: total / count for name, total in kl.items()})
+        kl = {name: total / count for name, total in kl.items()}
+        verdict = judge_collapse(kl)
         row = self._row(trainee, "valid") | {name: total / count for name, total in totals.items()}
-        self.rows.append(row | {"active_units": len(verdict.active)})
+        row |= {"active_units": len(verdict.active)} | {f"kl.{name}": nats for name, nats in kl.items()}
+        self.rows.append(row)
         self._say_deaths(verdict, trainee.global_step)
         self.write()
 

@@ -13,12 +13,12 @@ from distaff.training.module import Trainee
 
 
 class Patience(Callback):
-    """Stops after `patience` validations without a better loss.
+    """Stops after `patience` validations without a better loss; never when it is None.
 
     Losses under different weights cannot be compared, so it waits until every schedule has ended.
     """
 
-    def __init__(self, history: History, patience: int, last_change: int) -> None:
+    def __init__(self, history: History, patience: int | None, last_change: int) -> None:
         self.history, self.patience, self.last_change = history, patience, last_change
         self.best, self.waited = float("inf"), 0
         self.weights: dict[str, torch.Tensor] = {}
@@ -36,6 +36,8 @@ class Patience(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any
     ) -> None:
         """Judge a new validation row."""
+        if self.patience is None:
+            return
         row = self.history.rows[-1] if self.history.rows else {}
         if row.get("split") != "valid":
             return
@@ -49,8 +51,7 @@ class Patience(Callback):
         if self.waited >= self.patience:
             trainer.should_stop = True
 
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Put the best weights back."""
-        assert isinstance(pl_module, Trainee)
+    def keep_best(self, trainee: Trainee) -> None:
+        """Put the best weights back; after the last checkpoint, from which a resumed run must go on."""
         if self.weights:
-            pl_module.load_state_dict(self.weights)
+            trainee.load_state_dict(self.weights)

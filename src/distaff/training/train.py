@@ -148,12 +148,9 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> Hi
     valid = valid_batches(dataset.splits["valid"], options.batch)
     history = History(run, images, labels, valid, options.valid_every, reporter)
     interrupt = StopOnSignal()
-    callbacks: list[lightning.Callback] = [history]
-    if options.patience is not None:
-        moving = trainee.objective.schedules.values()
-        last = max((each.last_change(options.steps) for each in moving), default=0)
-        callbacks.append(Patience(history, options.patience, last))
-    callbacks += [interrupt, Checkpointer(run, options.checkpoint_every)]
+    last_change = max(each.last_change(options.steps) for each in trainee.objective.schedules.values())
+    patience = Patience(history, options.patience, last_change)
+    callbacks = [history, patience, interrupt, Checkpointer(run, options.checkpoint_every)]
     checkpoint = run.path / "checkpoint.ckpt"
     resumed = checkpoint.is_file()
     with _quiet_lightning():
@@ -173,6 +170,7 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> Hi
             use_distributed_sampler=False,
         )
         trainer.fit(trainee, batches, ckpt_path=str(checkpoint) if resumed else None, weights_only=True)
+    patience.keep_best(trainee)
     run.write_weights(trainee.model, trainee.objective)
     if interrupt.stopped and trainer.global_step < options.steps:
         reporter.say(
