@@ -46,7 +46,9 @@ def kl(material: Material) -> Figure:
     axes = figure.add_subplot()
     dress(axes, ylabel="KL in nats per picture")
     bars = axes.bar(np.arange(len(shown)), heights, width=0.72, color=colours)
-    axes.set_xlim(-0.6, max(len(shown), 6) - 0.4)
+    # Few bars stay slim, in the middle.
+    beside = max(0, 6 - len(shown)) / 2
+    axes.set_xlim(-0.6 - beside, len(shown) - 0.4 + beside)
     axes.set_ylim(0, max(*heights, 0.05, 0.05) * 1.12)
     axes.tick_params(axis="x", length=0)
     if len(shown) <= NAMED:

@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from distaff.figures.material import Material
 from distaff.figures.style import ACCENT, FONT, INK, MUTED, OKABE_ITO, SECOND, SMALL, dress, number, page
 
-COLUMNS = 3
+MOST_COLUMNS = 4
 NOT_TERMS = ("step", "seconds", "split", "lr", "active_units")
 
 
@@ -57,7 +57,9 @@ def moving_weights(history: dict[str, npt.NDArray[Any]]) -> tuple[list[Panel], l
             continue
         name, known = column.removeprefix("weight."), values[~np.isnan(values)]
         if len(known) and np.ptp(known) > 0:
-            moving.append(Panel(f"weight of {name}", {name: column}))
+            capacity = name.removesuffix(".capacity")
+            title = f"weight of {name}" if capacity == name else f"capacity of {capacity} in nats"
+            moving.append(Panel(title, {name: column}))
         elif len(known):
             still.append(f"{name}\N{NO-BREAK SPACE}{number(float(known[0]))}")
     return [*moving, Panel("learning rate", {"learning rate": "lr"})], still
@@ -68,27 +70,29 @@ def losses(material: Material) -> Figure:
     history = material.run.history()
     terms = term_panels(history)
     weights, still = moving_weights(history)
-    term_rows, weight_rows = -(-len(terms) // COLUMNS), -(-len(weights) // COLUMNS)
+    columns = min(MOST_COLUMNS, max(3, len(terms)))
+    places = _beneath(terms, weights, columns)
+    term_rows, weight_rows = -(-len(terms) // columns), 1 + max(places) // columns
     constant = f" Constant weights: {', '.join(still)}." if still else ""
     figure = page(
-        11.0,
+        3.0 * columns + 2.0,
         2.5 * term_rows + 1.8 * weight_rows + 0.2,
         "How training went",
         "Terms of the loss in nats per picture, unweighted, against the training step; below them, what "
         f"moved during the run.{constant}",
     )
     grid = figure.add_gridspec(
-        term_rows + weight_rows, COLUMNS, height_ratios=[2.5] * term_rows + [1.8] * weight_rows
+        term_rows + weight_rows, columns, height_ratios=[2.5] * term_rows + [1.8] * weight_rows
     )
     train, valid = (np.flatnonzero(history["split"] == split) for split in ("train", "valid"))
     for index, panel in enumerate(terms):
-        axes = figure.add_subplot(grid[index // COLUMNS, index % COLUMNS])
-        dress(axes, title=panel.title, xlabel="step", ylabel="" if index % COLUMNS else "nats per picture")
+        axes = figure.add_subplot(grid[index // columns, index % columns])
+        dress(axes, title=panel.title, xlabel="step", ylabel="" if index % columns else "nats per picture")
         _draw_terms(axes, panel, history, train, valid)
         if index == 0 or len(panel.lines) > 1:
             _key(axes, panel)
-    for index, panel in enumerate(weights):
-        axes = figure.add_subplot(grid[term_rows + index // COLUMNS, index % COLUMNS])
+    for place, panel in zip(places, weights, strict=True):
+        axes = figure.add_subplot(grid[term_rows + place // columns, place % columns])
         dress(axes, title=panel.title, xlabel="step")
         column = next(iter(panel.lines.values()))
         known = train[~np.isnan(history[column][train])]
@@ -97,6 +101,18 @@ def losses(material: Material) -> Figure:
         axes.set_ylim(bottom=min(0.0, float(np.min(history[column][known], initial=0.0))))
         axes.yaxis.set_major_formatter(lambda value, _: number(value))
     return figure
+
+
+def _beneath(terms: list[Panel], weights: list[Panel], columns: int) -> list[int]:
+    """Return the place of every weight: in the column of its own term while that is free, else the next."""
+    above = [panel.title.partition(" ")[0] for panel in terms[:columns]]
+    taken: list[int] = []
+    for panel in weights:
+        root = "loss" if "lr" in panel.lines.values() else next(iter(panel.lines)).partition(".")[0]
+        own = above.index(root) if root in above and len(terms) <= columns else None
+        free = next(place for place in range(len(taken) + len(weights)) if place not in taken)
+        taken.append(free if own is None or own in taken else own)
+    return taken
 
 
 def _draw_terms(

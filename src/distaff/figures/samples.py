@@ -28,14 +28,21 @@ def samples(material: Material) -> Figure:
         note = f"{len(made)} codes drawn from the prior by a fixed seed, then decoded."
         return sheet(rows, "New pictures from the model", note)
     values = values_to_show(attribute, CLASSES)
+    chosen = attribute in material.sweepable
     rows = []
-    for value in values:
+    for number, value in enumerate(values):
         given = {attribute.name: np.full(COLUMNS, value, dtype=np.float32)}
-        # One seed for all: columns then share their style wherever the model keeps style and class apart.
-        rows.append(Row(model.sample(COLUMNS, seed=0, **given), label=name_value(attribute, value)))
+        # Where the class is set, columns share one draw of all else; where draws are picked, rows share none.
+        made = model.sample(COLUMNS, seed=0 if chosen else number, **given)
+        rows.append(Row(made, label=name_value(attribute, value)))
+    how = (
+        f"Each row sets {attribute.name}; a column shares one draw of all else from the prior."
+        if chosen
+        else f"Each row keeps draws from the prior in which the model reads that {attribute.name}."
+    )
     left_out = f" {len(values)} of {attribute.size} values." if attribute.size > len(values) else ""
     return sheet(
         rows,
         f"New pictures from the model, by {attribute.name}",
-        f"Each row sets {attribute.name}; everything else is drawn from the prior by a fixed seed.{left_out}",
+        f"{how}{left_out}",
     )
