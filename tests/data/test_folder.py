@@ -1,5 +1,7 @@
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -129,6 +131,28 @@ def test_published_parts_are_kept(tmp_path, listed):
     assert not np.isnan(dataset.attributes.values).any()
 
 
+def test_what_is_drawn_from_published_parts_is_the_same_in_every_process(tmp_path):
+    for part in ("train", "valid", "test"):
+        for index in range(9):
+            picture(tmp_path / "pictures" / part / f"{index}.png", seed=index)
+    code = (
+        "import sys; from distaff.data import load\n"
+        "dataset = load(sys.argv[1], count=9)\n"
+        "print(dataset.images.take(slice(None)).sum((1, 2, 3)))"
+    )
+    drawn = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "pictures")],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(drawn) == 1
+
+
 def test_pictures_without_labels_are_data_too(tmp_path):
     for index in range(8):
         picture(tmp_path / "pictures" / f"{index}.png")
@@ -153,6 +177,27 @@ def test_a_damaged_picture_is_named_and_skipped_only_if_asked(classes, cache_fol
         expected = read_images([classes / "cat" / "1.png"], (3, 16, 12))
         np.testing.assert_array_equal(dataset.images.take(slice(0, 1)), expected)
         assert sum(map(len, dataset.splits.values())) == 19
+
+
+@pytest.mark.parametrize("lost", ["-bad.npy", "pictures"])
+def test_bad_pictures_stay_known_when_half_of_the_cache_is_lost(classes, cache_folder, lost):
+    (classes / "cat" / "0.png").write_text("no picture")
+    load(str(classes), skip_bad=True)
+    for path in cache_folder.iterdir():
+        if path.name.endswith("-bad.npy") == (lost == "-bad.npy"):
+            path.unlink()
+    for _ in range(2):
+        dataset = load(str(classes), skip_bad=True)
+        assert dataset.notes == ("skipped 1 pictures that cannot be read: 0.png",)
+        assert len(dataset.images) == 19
+
+
+def test_a_link_to_nothing_is_a_bad_picture(classes):
+    (classes / "cat" / "x.png").symlink_to(classes / "gone.png")
+    with pytest.raises(InputError, match=r"cat/x.png: no such picture; mend or remove it"):
+        load(str(classes))
+    assert load(str(classes), skip_bad=True).notes == ("skipped 1 pictures that cannot be read: x.png",)
+    assert len(load(str(classes), skip_bad=True).images) == 20
 
 
 def test_nothing_but_damaged_pictures(tmp_path):

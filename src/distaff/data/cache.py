@@ -74,8 +74,11 @@ def keep(name: str, shape: tuple[int, ...], chunks: Callable[[], Iterator[Bytes]
         InputError: the folder cannot be written and the array is too large for memory.
     """
     kept = find(name, shape)
-    if kept is not None:
-        return kept
+    return kept if kept is not None else make(name, shape, chunks)
+
+
+def make(name: str, shape: tuple[int, ...], chunks: Callable[[], Iterator[Bytes]]) -> Bytes:
+    """Make an array and keep it if that is possible, whatever was kept before; see `keep`."""
     path = folder() / f"{name}.npy"
     try:
         _write(path, shape, chunks())

@@ -76,8 +76,9 @@ def _open(paths: list[Path], rows: Rows, options: DataOptions) -> Opened:
                     blank = np.zeros(shape, dtype=np.uint8)
                     yield np.stack([blank if picture is None else picture for picture in decoded])
 
-            array = cache.keep(name, (len(paths), *shape), chunks)
-            bad = cache.keep(f"{name}-bad", failed.shape, lambda: iter([failed]))
+            # Both anew: where only one was kept, decoding alone says which pictures are bad.
+            array = cache.make(name, (len(paths), *shape), chunks)
+            bad = cache.make(f"{name}-bad", failed.shape, lambda: iter([failed]))
     images = ArrayImages(array)
     if not bad.any():
         return Opened(images, rows, tuple(notes), sized=True)
@@ -93,7 +94,12 @@ def _key(paths: Sequence[Path], options: DataOptions) -> str:
     digest = hashlib.sha256()
     digest.update(repr((1, options.image_size, options.crop, options.channels, options.skip_bad)).encode())
     for path in paths:
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:
+            # Such as a link that leads nowhere: reading it will say what is wrong, or skip it.
+            digest.update(f"{path}\0{error.strerror}\n".encode())
+            continue
         digest.update(f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:24]
 

@@ -24,6 +24,8 @@ PARTS: dict[str, Split] = {
     "testing": "test",
 }
 """Names of top folders that are a published split."""
+ORDER: tuple[Split, ...] = ("train", "valid", "test")
+"""In which the parts are kept: a draw of some pictures depends on it."""
 METADATA = "metadata.csv"
 LABEL = "label"
 
@@ -72,9 +74,7 @@ def look(root: Path) -> Listing:
         # A picture that a metadata.csv keeps outside the parts is one more to train on.
         owners = np.array([PARTS.get(file.partition("/")[0].lower(), "train") for file in listing.files])
         present = set(owners.tolist())
-        listing.parts = {
-            part: np.flatnonzero(owners == part) for part in set(PARTS.values()) if part in present
-        }
+        listing.parts = {part: np.flatnonzero(owners == part) for part in ORDER if part in present}
     return listing
 
 
