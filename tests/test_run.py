@@ -53,9 +53,33 @@ def test_weights_that_are_no_numbers_are_refused(copy):
     weights = safetensors.torch.load_file(copy / "model.safetensors")
     name = next(iter(weights))
     weights[name] = torch.full_like(weights[name], float("nan"))
-    safetensors.torch.save_file(weights, copy / "model.safetensors")
+    run = Run(copy)
+    run.model.network.load_state_dict(
+        {k.removeprefix("model."): v for k, v in weights.items() if k.startswith("model.")}
+    )
+    run.write_weights(run.model.network, run.model.objective)
     with pytest.raises(InputError, match="not finite"):
         distaff.load(copy)
+
+
+def test_one_changed_bit_of_the_weights_is_noticed(copy):
+    content = bytearray((copy / "model.safetensors").read_bytes())
+    content[-3] ^= 1
+    (copy / "model.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match="its sha256 is not the one written"):
+        distaff.load(copy)
+
+
+@pytest.mark.parametrize("content", ["step,split\nx,train\n", "step,split\n1\n", "[]"])
+def test_a_damaged_history_or_evaluation_is_named(copy, content):
+    (copy / "history.csv").write_text(content)
+    (copy / "evaluation.json").write_text(content)
+    run = Run.open(copy)
+    with pytest.raises(InputError, match="damaged"):
+        run.read_json("evaluation.json")
+    if content != "[]":
+        with pytest.raises(InputError, match="damaged"):
+            run.history()
 
 
 def test_weights_of_another_recipe_are_refused(copy):

@@ -6,6 +6,7 @@ Every file is written whole or not at all: to a temporary name, flushed to disk,
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -31,6 +32,9 @@ from distaff.errors import InputError
 from distaff.model import Model, build
 from distaff.recipe import Recipe, from_yaml, to_yaml
 
+TEMPORARY = ".part"
+"""How the names of files end that are still being written."""
+
 
 def atomic_write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, flushed to disk.
@@ -40,12 +44,12 @@ def atomic_write(path: Path, content: bytes) -> None:
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
         temporary = None
     except OSError as error:
@@ -53,6 +57,13 @@ def atomic_write(path: Path, content: bytes) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return the process's umask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 class Run:
@@ -119,11 +130,14 @@ class Run:
         autoencoder, objective = build(self.recipe, self.attributes, self.image_shape)
         both = nn.ModuleDict({"model": autoencoder, "objective": objective})
         try:
-            weights = safetensors.torch.load(self._read(path))
+            content = self._read(path)
+            weights = safetensors.torch.load(content)
             both.load_state_dict(weights)
         except (SafetensorError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).splitlines()[-1].strip()
             raise InputError(f"{path}: damaged, or not the weights of this recipe: {reason}") from None
+        if _written_digest(content) != _digest(weights):
+            raise InputError(f"{path}: damaged or changed since training: its sha256 is not the one written")
         if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
             raise InputError(f"{path}: damaged: some weights are not finite numbers")
         return Model(self.recipe, self.attributes, autoencoder, objective)
@@ -132,7 +146,9 @@ class Run:
         """Load the run's data, or another source cut and resized the same way."""
         options = self.recipe.data
         if source is not None:
-            options = options.model_copy(update={"source": source, "count": None, "labelled": 1.0})
+            channels, height, width = self.image_shape
+            cut = {"image_size": (height, width), "channels": channels if channels in {1, 3} else None}
+            options = options.model_copy(update={"source": source, "count": None, "labelled": 1.0} | cut)
         dataset = load_data(options)
         if dataset.images.shape[1:] != self.image_shape:
             raise InputError(
@@ -144,7 +160,14 @@ class Run:
     def history(self) -> dict[str, npt.NDArray[Any]]:
         """Return the history by column; `split` as words, the rest as numbers with NaN where empty."""
         path = self.path / "history.csv"
-        rows = list(csv.DictReader(io.StringIO(self._read(path).decode("utf-8"))))
+        try:
+            return self._columns(self._read(path).decode("utf-8"))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}: damaged: {error}") from None
+
+    @staticmethod
+    def _columns(text: str) -> dict[str, npt.NDArray[Any]]:
+        rows = list(csv.DictReader(io.StringIO(text)))
         columns = rows[0].keys() if rows else []
         return {
             column: np.array([row[column] for row in rows])
@@ -154,19 +177,23 @@ class Run:
         }
 
     def write_setup(self, recipe: Recipe, attributes: Sequence[Attribute], shape: tuple[int, ...]) -> None:
-        """Write the recipe, the attributes and the environment of a run that begins."""
-        atomic_write(self.path / "recipe.yaml", to_yaml(recipe).encode())
+        """Write the environment, the attributes and the recipe of a run that begins.
+
+        The recipe comes last: it is what makes the folder a run.
+        """
+        self.write_json("environment.json", environment())
         self.write_json(
             "attributes.json",
             {"image_shape": list(shape), "attributes": [each.model_dump(mode="json") for each in attributes]},
         )
-        self.write_json("environment.json", environment())
+        atomic_write(self.path / "recipe.yaml", to_yaml(recipe).encode())
 
     def write_weights(self, autoencoder: nn.Module, objective: nn.Module) -> None:
         """Write model.safetensors."""
         both = nn.ModuleDict({"model": autoencoder, "objective": objective})
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in both.state_dict().items()}
-        atomic_write(self.path / "model.safetensors", safetensors.torch.save(tensors))
+        content = safetensors.torch.save(tensors, metadata={"sha256": _digest(tensors)})
+        atomic_write(self.path / "model.safetensors", content)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file of the run; NaN and infinities become null."""
@@ -180,6 +207,8 @@ class Run:
             content: dict[str, Any] = json.loads(self._read(path))
         except ValueError as error:
             raise InputError(f"{path}: damaged: {error}") from None
+        if not isinstance(content, dict):
+            raise InputError(f"{path}: damaged: it should hold an object")
         return content
 
     def _read(self, path: Path) -> bytes:
@@ -192,6 +221,30 @@ class Run:
 def load(path: str | os.PathLike[str]) -> Model:
     """Return the trained model of a run folder."""
     return Run.open(path).model
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that a killed process left in a run folder."""
+    for file in folder.glob(".*.*"):
+        if file.is_file() and file.name.endswith(TEMPORARY):
+            file.unlink(missing_ok=True)
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return the sha256 of names, types, shapes and values, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        values = tensors[name].numpy()
+        digest.update(f"{name} {values.dtype} {list(values.shape)}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def _written_digest(content: bytes) -> str | None:
+    """Return the sha256 in a safetensors file's header."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    written: str | None = header.get("__metadata__", {}).get("sha256")
+    return written
 
 
 def environment() -> dict[str, Any]:

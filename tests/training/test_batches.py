@@ -40,6 +40,11 @@ def test_few_labels_get_their_share_of_every_batch():
         assert sum(number < 10 for number in batch) == 4
 
 
+def test_a_share_leaves_room_for_the_rest():
+    assert [len(batch) for batch in numbers(batches(labelled=30, share=0.99), 5)] == [8] * 5
+    assert len(numbers(batches(labelled=30, share=0.6, size=1), 3)) == 3
+
+
 def test_many_labels_need_no_share():
     assert len(batches(labelled=90, share=0.5).streams) == 1
 

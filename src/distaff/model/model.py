@@ -16,12 +16,16 @@ from distaff.data import Attribute
 from distaff.errors import InputError, nearest
 from distaff.latent import AttributeBlock
 from distaff.model.build import condition_code, domains
+from distaff.model.draw import draw_believed
 from distaff.model.pixels import Floats, read_pictures, show_pictures
 from distaff.objective import ClassifyTerm, Objective
 from distaff.recipe import Recipe
 
 Known = Mapping[str, Any]
-"""Values by attribute: class labels (`digit=3`, `shape="heart"`) or numbers, one or one for each picture."""
+"""Values by attribute, one, or one for each picture: class labels (`digit=3`, `shape="heart"`) or numbers.
+
+A float32 array [n] is taken as what `read` gives: class indices, or numbers.
+"""
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,14 @@ class Model:
 
         `attributes` gives the values that a conditional model needs (left out: unknown).
         """
-        latent = self.network.latent
-        return self._over_pictures(images, attributes, lambda x, c: latent.join(self.network.encode(x, c)))
+        array, latent = read_pictures(images, self.image_shape), self.network.latent
+        condition = self.condition_tensor(attributes, len(array))
+
+        def encode(rows: slice) -> Tensor:
+            given = None if condition is None else condition[rows]
+            return latent.join(self.network.encode(self.to_tensor(array[rows]), given))
+
+        return self._in_batches(len(array), encode, (latent.outputs,))
 
     def decode(self, codes: npt.ArrayLike, *, attributes: Known | None = None) -> Floats:
         """Return the pictures of codes [n, D]: float32 [n, h, w] or [n, h, w, c]."""
@@ -173,7 +183,11 @@ class Model:
         Attribute models change the code, conditional ones the condition (`from` the labels read as unknown).
         """
         conditions = {name: value for name, value in attributes.items() if name in self.condition}
-        rest = {name: value for name, value in attributes.items() if name not in self.condition}
+        rest = {
+            name: value
+            for name, value in attributes.items()
+            if name in self._blocks or name not in self.condition
+        }
         codes = self.encode(images)
         if rest:
             codes = self.write(codes, **rest)
@@ -200,7 +214,8 @@ class Model:
         values = {name: self._values(name, value, n) for name, value in attributes.items()}
         wanted = {name: each for name, each in values.items() if name in self._classifiers}
         wanted = {name: each for name, each in wanted.items() if name not in {*self._blocks, *self.condition}}
-        codes = self._draw(n, wanted, generator)
+        classifiers = {name: self._classifiers[name] for name in wanted}
+        codes = draw_believed(self.network.latent, n, classifiers, wanted, generator)
         for name in values.keys() & self._blocks.keys():
             block = self._blocks[name]
             written = block.write(torch.from_numpy(values[name]).to(self.device))
@@ -218,32 +233,6 @@ class Model:
             else:
                 condition[name] = np.full(n, np.nan, dtype=np.float32)
         return codes.cpu().numpy(), condition
-
-    @torch.inference_mode()
-    def _draw(self, n: int, wanted: dict[str, Floats], generator: torch.Generator) -> Tensor:
-        """Draw n prior codes; where classes are wanted, accept a draw with the classifier's probability."""
-        latent = self.network.latent
-        if not wanted:
-            return latent.draw_prior(n, generator, self.device)
-        chosen = torch.empty(n, latent.outputs, device=self.device)
-        open_rows = torch.arange(n, device=self.device)
-        best = torch.full((n,), -1.0, device=self.device)
-        for _ in range(1000):
-            draws = latent.draw_prior(len(open_rows), generator, self.device)
-            chance = torch.ones(len(open_rows), device=self.device)
-            for name, values in wanted.items():
-                classes = torch.from_numpy(values).to(self.device)[open_rows].long()
-                believed = self._classifiers[name].logits(draws).softmax(1)
-                chance = chance * believed.gather(1, classes.unsqueeze(1))[:, 0]
-            better = chance > best[open_rows]
-            chosen[open_rows[better]] = draws[better]
-            best[open_rows[better]] = chance[better]
-            accepted = torch.rand(len(open_rows), generator=generator, device=self.device) < chance
-            chosen[open_rows[accepted]] = draws[accepted]
-            open_rows = open_rows[~accepted]
-            if not len(open_rows):
-                break
-        return chosen
 
     def _probabilities(self, codes: Floats) -> dict[str, tuple[Floats, Floats | None]]:
         """Return the value and, where known, the chances [n, size] of every readable attribute."""
@@ -291,21 +280,6 @@ class Model:
         if array.ndim != 2 or array.shape[1] != width:
             raise InputError(f"codes: expected [n, {width}], got {list(array.shape)}")
         return array
-
-    def _over_pictures(
-        self,
-        images: npt.ArrayLike,
-        attributes: Known | None,
-        function: Callable[[Tensor, Tensor | None], Tensor],
-    ) -> Floats:
-        array = read_pictures(images, self.image_shape)
-        condition = self.condition_tensor(attributes, len(array))
-
-        def run(rows: slice) -> Tensor:
-            given = None if condition is None else condition[rows]
-            return function(self.to_tensor(array[rows]), given)
-
-        return self._in_batches(len(array), run, (self.network.latent.outputs,))
 
     def to_tensor(self, pictures: npt.NDArray[Any]) -> Tensor:
         """Return pictures [n, c, h, w] as float32 in [0, 1] on the model's device."""

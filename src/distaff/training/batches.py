@@ -42,7 +42,7 @@ class TrainBatches:
         self.images, self.labels, self.first_step = images, labels, first_step
         size = min(size, len(rows))
         labelled = rows[~np.isnan(labels.values[rows]).all(axis=1)] if labels.names else rows[:0]
-        quota = min(round(labelled_share * size), len(labelled))
+        quota = min(round(labelled_share * size), len(labelled), size - 1)
         if quota > size * len(labelled) / len(rows):
             rest = np.setdiff1d(rows, labelled, assume_unique=True)
             self.streams = [_Shuffled(labelled, quota, (seed, 1)), _Shuffled(rest, size - quota, (seed, 0))]

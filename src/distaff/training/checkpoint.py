@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback
 
 from distaff.errors import InputError
 from distaff.run import Run, atomic_write
+from distaff.training.module import Trainee
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -48,8 +49,9 @@ class Checkpointer(Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any
     ) -> None:
-        """Write one when its time has come."""
-        if trainer.global_step % self.every == 0:
+        """Write one when its time has come, unless the loss has broken: the last good one stays."""
+        assert isinstance(pl_module, Trainee)
+        if trainer.global_step % self.every == 0 and pl_module.is_sound():
             trainer.save_checkpoint(self.path)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

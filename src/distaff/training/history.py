@@ -16,13 +16,15 @@ from torch import Tensor
 from distaff.data import AttributeTable, Images
 from distaff.errors import InputError
 from distaff.model import Collapse, judge_collapse, kl_by_dimension
-from distaff.objective import mean_known
+from distaff.objective import Loss
 from distaff.run import Run, atomic_write
 from distaff.training.batches import Rows, take
 from distaff.training.module import Trainee
 from distaff.training.report import Reporter
 
 LOG_EVERY = 50
+LABELLED = ("classify.", "supervise.")
+"""Terms that skip pictures without a label."""
 
 
 class History(Callback):
@@ -45,19 +47,18 @@ class History(Callback):
         self.rows: list[dict[str, Any]] = []
         self.collapse: Collapse | None = None
         self._sums: dict[str, Tensor] = {}
-        self._count = 0
         self._seconds = 0.0
         self._clock = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows so far and the sums of those since the last row."""
         sums = {name: each.cpu() for name, each in self._sums.items()}
-        return {"rows": self.rows, "sums": sums, "count": self._count, "seconds": self._elapsed()}
+        return {"rows": self.rows, "sums": sums, "seconds": self._elapsed()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
         self.rows, self._sums = list(state_dict["rows"]), dict(state_dict["sums"])
-        self._count, self._seconds = state_dict["count"], state_dict["seconds"]
+        self._seconds = state_dict["seconds"]
         self._clock = time.perf_counter()
 
     def on_train_batch_end(
@@ -66,12 +67,7 @@ class History(Callback):
         """Add up this step's terms; write a row when its time has come."""
         assert isinstance(pl_module, Trainee)
         assert pl_module.last is not None
-        with torch.no_grad():
-            values = {"loss": pl_module.last.total.detach()}
-            values |= {name: mean_known(each.detach()) for name, each in pl_module.last.values.items()}
-            for name, value in values.items():
-                self._sums[name] = self._sums[name].to(value.device) + value if name in self._sums else value
-        self._count += 1
+        _add(self._sums, pl_module.last)
         if trainer.global_step % LOG_EVERY == 0 or trainer.global_step == trainer.max_steps:
             self._close_row(pl_module)
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
@@ -79,7 +75,10 @@ class History(Callback):
         self.reporter.advance(trainer.global_step, self.rows)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write what there is, also after an interruption."""
+        """Write what there is, also after an interruption; the sums begun go on in a resumed run."""
+        assert isinstance(pl_module, Trainee)
+        if not self.rows and self._sums:
+            self._close_row(pl_module)
         self.write()
 
     @torch.no_grad()
@@ -88,23 +87,21 @@ class History(Callback):
         if not self.valid:
             return
         trainee.eval()
-        totals: dict[str, float] = {}
+        sums: dict[str, Tensor] = {}
         kl: dict[str, float] = {}
         count = 0
         for stream, rows in enumerate(self.valid, start=1):
             batch = take(self.images, self.labels, rows)
             with trainee.trainer.precision_plugin.forward_context():
                 loss, output = trainee.evaluate(batch, stream)
-            values = {"loss": loss.total} | {n: mean_known(v) for n, v in loss.values.items()}
-            for name, value in values.items():
-                totals[name] = totals.get(name, 0.0) + float(value) * len(rows)
+            _add(sums, loss)
             for name, nats in kl_by_dimension(trainee.model, output).items():
                 kl[name] = kl.get(name, 0.0) + float(nats.sum())
             count += len(rows)
         trainee.train()
         kl = {name: total / count for name, total in kl.items()}
         verdict = judge_collapse(kl)
-        row = self._row(trainee, "valid") | {name: total / count for name, total in totals.items()}
+        row = self._row(trainee, "valid") | _means(sums)
         row |= {"active_units": len(verdict.active)} | {f"kl.{name}": nats for name, nats in kl.items()}
         self.rows.append(row)
         self._say_deaths(verdict, trainee.global_step)
@@ -120,13 +117,16 @@ class History(Callback):
         atomic_write(self.run.path / "history.csv", text.getvalue().encode())
 
     def _close_row(self, trainee: Trainee) -> None:
-        means = {name: float(total) / self._count for name, total in self._sums.items()}
-        self._sums, self._count = {}, 0
+        means = _means(self._sums)
+        self._sums = {}
+        # The terms before the loss: a term that broke is the one to name.
         for name, value in sorted(means.items(), key=lambda item: item[0] == "loss"):
-            if not math.isfinite(value):
+            if value is not None and not math.isfinite(value):
+                kept = self.run.path / "checkpoint.ckpt"
                 raise InputError(
                     f"training: {name} was no longer a finite number before step {trainee.global_step}; "
-                    "lower train.lr, or set train.gradient_clip. The last good state is in checkpoint.ckpt"
+                    "lower train.lr, or set train.gradient_clip"
+                    + (f". The last good state is in {kept}" if kept.exists() else "")
                 )
         self.rows.append(self._row(trainee, "train") | means)
 
@@ -144,3 +144,25 @@ class History(Callback):
         if self.collapse is not None and set(verdict.dead) - before:
             self.reporter.say(f"step {step}: {verdict.sentence}")
         self.collapse = verdict
+
+
+@torch.no_grad()
+def _add(sums: dict[str, Tensor], loss: Loss) -> None:
+    """Add a batch to running sums: the total of each column and how many pictures it is of, [2] each.
+
+    A picture that a term skipped (NaN, for want of a label) counts in neither.
+    """
+    size = len(next(iter(loss.values.values())))
+    columns = {"loss": loss.total.detach().expand(size)}
+    columns |= {name: nats.detach() for name, nats in loss.values.items()}
+    for name, nats in columns.items():
+        known = ~nats.isnan() if name.startswith(LABELLED) else torch.ones_like(nats, dtype=torch.bool)
+        entry = torch.stack([torch.where(known, nats, 0.0).sum(), known.sum().to(nats.dtype)])
+        sums[name] = sums[name].to(entry.device) + entry if name in sums else entry
+
+
+def _means(sums: dict[str, Tensor]) -> dict[str, float | None]:
+    """Return the mean of each column, None where no picture counted."""
+    return {
+        name: float(total / pictures) if pictures > 0 else None for name, (total, pictures) in sums.items()
+    }

@@ -15,6 +15,9 @@ from distaff.objective import Batch, Loss, Objective
 from distaff.recipe import Recipe
 from distaff.training.batches import RawBatch
 
+UNKNOWN_SHARE = 0.05
+"""How many pictures a conditional model sees without their condition in training."""
+
 
 class Trainee(lightning.LightningModule):
     """An autoencoder and its objective in training.
@@ -42,10 +45,14 @@ class Trainee(lightning.LightningModule):
         images = images.contiguous(memory_format=torch.channels_last)
         values = batch[1].to(self.device, non_blocking=True)
         labels = {attribute.name: values[:, i] for i, attribute in enumerate(self.attributes)}
-        condition = condition_code(self.recipe.condition, self._domains, labels)
-        output = self.model(
-            images, condition, labels=labels if self.training else None, generator=self._generator(stream)
-        )
+        generator = self._generator(stream)
+        told = labels
+        if self.training and self.recipe.condition:
+            # So that the model also learns what to make of a picture whose condition is unknown.
+            hidden = torch.rand(len(values), generator=generator, device=self.device) < UNKNOWN_SHARE
+            told = {name: each.masked_fill(hidden, float("nan")) for name, each in labels.items()}
+        condition = condition_code(self.recipe.condition, self._domains, told)
+        output = self.model(images, condition, labels=labels if self.training else None, generator=generator)
         with torch.autocast(self.device.type, enabled=False):
             loss: Loss = self.objective(Batch(images, labels), output, self.model, self.weights)
         return loss, output
@@ -62,6 +69,11 @@ class Trainee(lightning.LightningModule):
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the gradient's norm; Lightning's own clipping refuses fused optimisers."""
+        if self.recipe.train.gradient_clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), self.recipe.train.gradient_clip)
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam in its fused form."""
         parameters = [each for each in self.parameters() if each.requires_grad]
@@ -69,10 +81,14 @@ class Trainee(lightning.LightningModule):
             parameters, lr=self.recipe.train.lr.value(0, self.recipe.train.steps), fused=True
         )
 
+    def is_sound(self) -> bool:
+        """Tell whether the last loss was a finite number."""
+        return self.last is not None and bool(self.last.total.isfinite())
+
     def transfer_batch_to_device(
         self, batch: RawBatch, device: torch.device, dataloader_idx: int
     ) -> RawBatch:
-        """Leave the move to `loss`, which also turns bytes to floats on the device."""
+        """Leave the move to `evaluate`, which also turns bytes to floats on the device."""
         return batch
 
     def _generator(self, stream: int) -> torch.Generator:

@@ -32,6 +32,11 @@ class Patience(Callback):
         self.best, self.waited = state_dict["best"], state_dict["waited"]
         self.weights = state_dict["weights"]
 
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """End a resumed run that had already been stopped."""
+        if self.patience is not None and self.waited >= self.patience:
+            trainer.should_stop = True
+
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any
     ) -> None:
@@ -41,7 +46,8 @@ class Patience(Callback):
         row = self.history.rows[-1] if self.history.rows else {}
         if row.get("split") != "valid":
             return
-        if row["step"] != trainer.global_step or trainer.global_step < self.last_change:
+        # The weights in force were those of the step before.
+        if row["step"] != trainer.global_step or trainer.global_step <= self.last_change:
             return
         if row["loss"] < self.best:
             self.best, self.waited = row["loss"], 0

@@ -25,7 +25,7 @@ class Reporter:
                 BarColumn(bar_width=24),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 console=self.console,
                 refresh_per_second=4,
             )
@@ -49,7 +49,7 @@ class Reporter:
         """Keep a sentence, and show it."""
         self.notes.append(sentence)
         if self.show:
-            self.console.print(sentence, highlight=False, soft_wrap=True)
+            self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
 def describe(rows: list[dict[str, Any]]) -> str:
@@ -61,7 +61,7 @@ def describe(rows: list[dict[str, Any]]) -> str:
         for name, value in row.items():
             if name in {"step", "seconds", "split", "lr"} or name.startswith("weight."):
                 continue
-            weight = row.get(f"weight.{name}")
+            weight = row.get(f"weight.{name}", row.get(f"weight.{name.partition('.')[0]}"))
             words.append(f"{name} {value:.1f}" + (f" x {weight:.3g}" if weight not in {None, 1.0} else ""))
     if "valid" in latest:
         words.append(f"valid {latest['valid']['loss']:.1f}")

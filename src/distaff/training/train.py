@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import count
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ import lightning
 import torch
 
 from distaff.autoencoder import Autoencoder
-from distaff.data import Dataset
+from distaff.data import Attribute, Dataset
 from distaff.data import load as load_data
 from distaff.errors import InputError
 from distaff.model import build, resolve
 from distaff.objective import KLTerm, Objective
 from distaff.recipe import Recipe, load_recipe
-from distaff.run import Run, environment
+from distaff.run import Run, environment, remove_leftovers
 from distaff.training.batches import TrainBatches, valid_batches
 from distaff.training.checkpoint import AtomicCheckpointIO, Checkpointer
 from distaff.training.history import History
@@ -52,19 +53,23 @@ def train(
     Raises InputError for anything the caller can mend, before anything is written where possible.
     """
     wanted = _wanted(recipe, data, settings, steps, seed)
-    run = Run(out if out is not None else _free_folder(recipe))
-    if (run.path / "recipe.yaml").exists() and not resume:
-        raise InputError(f"{run.path}: already holds a run; resume it (--resume) or choose another --out")
+    begun = out is not None and any(
+        (Path(out) / name).exists() for name in ("recipe.yaml", "checkpoint.ckpt")
+    )
+    if begun and not resume:
+        raise InputError(f"{out}: already holds a run; resume it (--resume) or choose another --out")
     dataset = load_data(wanted.data)
     wanted = resolve(wanted, dataset.attributes.attributes)
-    if resume and (run.path / "recipe.yaml").exists():
-        _check_same(run, wanted)
     shape = dataset.images.shape[1:]
+    if begun:
+        _check_same(Run.open(Path(str(out))), wanted, dataset.attributes.attributes, shape)
     autoencoder, objective = build(wanted, dataset.attributes.attributes, shape)
+    run = Run(out if out is not None else _new_folder(recipe))
     with Reporter(wanted.train.steps, show=progress) as reporter:
         for note in [*dataset.notes, *_advice(wanted, objective, autoencoder)]:
             reporter.say(note)
-        run.write_setup(wanted, dataset.attributes.attributes, shape)
+        if not begun:
+            run.write_setup(wanted, dataset.attributes.attributes, shape)
         trainee = Trainee(wanted, dataset.attributes.attributes, autoencoder, objective)
         history = _fit(run, trainee, dataset, reporter)
         if history.collapse is not None:
@@ -91,23 +96,43 @@ def _wanted(
     return loaded.changed(changes) if changes else loaded
 
 
-def _free_folder(recipe: str | Path | Recipe) -> Path:
+def _new_folder(recipe: str | Path | Recipe) -> Path:
+    """Make and return the first free folder; making it at once keeps two runs from sharing it."""
     name = "run" if isinstance(recipe, Recipe) else Path(recipe).stem
-    number = 1
-    while (folder := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
-        number += 1
-    return folder
+    for number in count(1):
+        folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(
+                f"{folder}: cannot be made: {error.strerror}; choose a place with --out"
+            ) from None
+        return folder
+    raise AssertionError("unreachable: count is endless")
 
 
-def _check_same(run: Run, wanted: Recipe) -> None:
-    """Refuse to resume a run under another recipe."""
+def _check_same(
+    run: Run, wanted: Recipe, attributes: Sequence[Attribute], shape: tuple[int, int, int]
+) -> None:
+    """Refuse to resume a run under another recipe or on other data."""
     before, now = run.recipe.to_dict(), wanted.to_dict()
     for field in before:
         if before[field] != now[field]:
+            where = field
+            if isinstance(before[field], dict) and isinstance(now[field], dict):
+                inner = [key for key in before[field] if before[field][key] != now[field].get(key)]
+                where = ".".join([field, *inner[:1]])
             raise InputError(
-                f"{run.path}: was begun with another {field!r} ({before[field]}), now {now[field]}; "
-                "resume with the same recipe and settings, or choose another --out"
+                f"{run.path}: was begun with another {where}; resume with the same recipe and settings, "
+                "or choose another --out"
             )
+    if run.attributes != tuple(attributes) or run.image_shape != shape:
+        raise InputError(
+            f"{run.path}: the data are no longer what the run was begun on (other attributes or picture "
+            "size); restore them, or choose another --out"
+        )
 
 
 def _advice(recipe: Recipe, objective: Objective, model: Autoencoder) -> list[str]:
@@ -153,6 +178,7 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> Hi
     callbacks = [history, patience, interrupt, Checkpointer(run, options.checkpoint_every)]
     checkpoint = run.path / "checkpoint.ckpt"
     resumed = checkpoint.is_file()
+    remove_leftovers(run.path)
     with _quiet_lightning():
         trainer = lightning.Trainer(
             max_steps=options.steps,
@@ -160,7 +186,6 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> Hi
             accelerator="auto",
             devices=1,
             precision=lightning_precision(options.precision),
-            gradient_clip_val=options.gradient_clip,
             plugins=[AtomicCheckpointIO()],
             callbacks=callbacks,
             logger=False,
