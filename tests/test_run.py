@@ -96,10 +96,12 @@ def test_a_folder_that_is_no_run(tmp_path):
         Run.open(tmp_path)
 
 
-def test_another_source_must_fit_the_model(trained, tmp_path):
-    np.savez(tmp_path / "big.npz", images=np.zeros((12, 16, 16), np.uint8), kind=np.arange(12) % 2)
-    with pytest.raises(InputError, match="but the model takes"):
-        trained.dataset(str(tmp_path / "big.npz"))
+def test_another_source_is_made_to_fit_the_model(trained, tmp_path):
+    colour = np.random.default_rng(0).integers(0, 256, (12, 16, 20, 3), dtype=np.uint8)
+    np.savez(tmp_path / "big.npz", images=colour, kind=np.arange(12) % 2)
+    dataset = trained.dataset(str(tmp_path / "big.npz"))
+    assert dataset.images.shape == (12, *trained.image_shape)
+    assert trained.model.encode(dataset.images.take(np.arange(12))).shape[0] == 12
 
 
 def test_json_holds_no_nan(tmp_path):

@@ -169,6 +169,8 @@ class Run:
     def _columns(text: str) -> dict[str, npt.NDArray[Any]]:
         rows = list(csv.DictReader(io.StringIO(text)))
         columns = rows[0].keys() if rows else []
+        if any(row.keys() != columns or None in row.values() for row in rows):
+            raise ValueError("its rows differ in length")
         return {
             column: np.array([row[column] for row in rows])
             if column == "split"
