@@ -122,7 +122,7 @@ def boost(
     gradient = np.empty((trees, n))
     ones = np.arange(trees) if trees > 1 else np.array([1])
     factor = (trees - 1) / trees if trees > 1 else 1.0
-    seeds = random.randint(0, 2**31 - 1, size=(STAGES, trees))
+    seeds = _seeds(random, trees)
     shape = (STAGES, trees, tree_kernels.NODES)
     nodes = (
         np.full(shape, -2, dtype=np.int16),
@@ -167,6 +167,16 @@ def boost(
             if progress is not None:
                 progress()
     return BoostedTrees(classes, start, *nodes, raw, width)
+
+
+def skip_draws(random: np.random.RandomState, labels: NDArray[Any]) -> None:
+    """Advance `random` as `boost` on these labels would, without growing trees."""
+    classes = len(np.unique(labels))
+    _seeds(random, classes if classes > 2 else 1)
+
+
+def _seeds(random: np.random.RandomState, trees: int) -> NDArray[Any]:
+    return random.randint(0, 2**31 - 1, size=(STAGES, trees))
 
 
 def _start(share: Floats) -> Floats:

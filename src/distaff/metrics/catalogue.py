@@ -68,5 +68,6 @@ def catalogue() -> tuple[Description, ...]:
     """Every metric, in reading order."""
     from distaff.metrics.catalogue_factors import FACTORS
     from distaff.metrics.catalogue_others import OTHERS
+    from distaff.metrics.catalogue_tasks import TASKS
 
-    return (*FACTORS, *OTHERS)
+    return (*FACTORS, *TASKS, *OTHERS)

@@ -90,10 +90,25 @@ OTHERS: tuple[Description, ...] = (
         "0.5 and above",
         "lower",
         "https://arxiv.org/abs/1908.09961",
-        "Depends on the number and range of the bins by definition. Lower is better here, higher in jemmig.",
+        "Depends on the number and range of the bins by definition, and estimator='sampling' is another "
+        "quantity again. Lower is better here, higher in jemmig.",
         needs=("codes", "classes", "logvar"),
         missing="refused: drop those points first",
         least_codes=2,
+    ),
+    Description(
+        "sepin",
+        "What each code tells of its image that no other code tells (WSEPIN), weighted by what it tells at "
+        "all, in nats. High when codes are informative and independent.",
+        "0 upwards",
+        "0 for codes without information",
+        "higher",
+        "https://arxiv.org/abs/1908.09961",
+        "Needs no factors, so says nothing of meaning: independent noise about the image scores high. "
+        "Sampled; what is told of the image cannot exceed the log of the number of points.",
+        needs=("codes", "logvar"),
+        continuous=_UNUSED,
+        missing=_UNUSED,
     ),
     Description(
         "flatness",

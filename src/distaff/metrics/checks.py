@@ -64,6 +64,13 @@ def check_codes(codes: ArrayLike, *, precision: Precision = "float64", name: str
     return table
 
 
+def check_float32(*tables: NDArray[Any]) -> None:
+    """InputError unless the codes stay finite as float32, which is how the trees see them."""
+    for table in tables:
+        if np.abs(table).max() > np.finfo(np.float32).max:
+            raise InputError(f"codes must fit float32, but one is {np.abs(table).max():.3g}: scale them")
+
+
 def check_table(factors: ArrayLike, points: int, *, name: str = "factors") -> NDArray[Any]:
     """Factors as a two-dimensional array with `points` rows; InputError otherwise."""
     table = np.asarray(factors)

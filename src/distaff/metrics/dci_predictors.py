@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from distaff.errors import InputError
-from distaff.metrics.checks import Floats, check_codes, check_table, check_values
+from distaff.metrics.checks import Floats, check_codes, check_float32, check_table, check_values
 from distaff.metrics.split import Parts, split
 
 Progress = Callable[[int, int], None]
@@ -57,9 +57,7 @@ def fit_trees(
 ) -> list[Fit]:
     """Boosted trees or a random forest per factor; InputError when a factor cannot be learnt or tested."""
     codes, test_codes = parts.codes, parts.test_codes
-    for table in (codes, test_codes):
-        if np.abs(table).max() > np.finfo(np.float32).max:
-            raise InputError(f"codes must fit float32, but one is {np.abs(table).max():.3g}: scale them")
+    check_float32(codes, test_codes)
     train_labels, test_labels = parts.factors.labels, parts.test_factors.labels
     factors = train_labels.shape[1]
     rows = [

@@ -73,6 +73,7 @@ def fit_logistic(
     class_weight: ClassWeight = "none",
     tolerance: float = 1e-4,
     max_iter: int = 100,
+    start: Logistic | None = None,
 ) -> Logistic:
     """Fit with scikit-learn's defaults, on one BLAS thread.
 
@@ -87,6 +88,7 @@ def fit_logistic(
         class_weight: ``"balanced"`` weighs a class by n / (classes x its count).
         tolerance: lbfgs stops when no entry of the gradient exceeds it.
         max_iter: most steps of lbfgs. The references stop there too, in silence.
+        start: where lbfgs begins, of the same classes; None begins at zero.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
@@ -103,18 +105,21 @@ def fit_logistic(
         rows = np.ascontiguousarray(np.vstack([codes.T, np.ones(len(codes))]))
         objective = _binary if len(classes) == 2 else _multinomial
         size = 1 if len(classes) == 2 else len(classes)
-        found = _minimise(objective(rows, y, weight, penalty), size * len(rows), tolerance, max_iter)
+        begin = np.zeros((size, len(rows)))
+        if start is not None:
+            begin[:] = np.column_stack([start.weights, start.intercepts])
+        found = _minimise(objective(rows, y, weight, penalty), begin.ravel(), tolerance, max_iter)
     table = found.x.reshape(size, len(rows))
     return Logistic(classes, table[:, :-1], table[:, -1], steps=int(found.nit))
 
 
 def _minimise(
-    objective: Callable[[Floats], tuple[float, Floats]], size: int, tolerance: float, steps: int
+    objective: Callable[[Floats], tuple[float, Floats]], begin: Floats, tolerance: float, steps: int
 ) -> Any:
     from scipy.optimize import minimize
 
     options = {"maxiter": steps, "maxls": 50, "gtol": tolerance, "ftol": 64 * np.finfo(float).eps}
-    return minimize(objective, np.zeros(size), jac=True, method="L-BFGS-B", options=options)
+    return minimize(objective, begin, jac=True, method="L-BFGS-B", options=options)
 
 
 def _multinomial(rows: Floats, y: NDArray[Any], weight: Floats, penalty: float) -> Any:

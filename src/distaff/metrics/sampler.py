@@ -12,6 +12,7 @@ from distaff.errors import InputError
 from distaff.metrics.checks import Classes, Floats, Ints, check_classes, check_codes
 
 CodeFunction = Callable[[Ints], ArrayLike]
+Points = tuple[Ints, Floats]  # labels [n, K] and codes [n, D]
 
 
 class FactorSampler(ABC):
@@ -70,6 +71,30 @@ class FactorSampler(ABC):
         """Codes [points, D] of random points."""
 
     @abstractmethod
+    def labelled(self, points: int, state: np.random.RandomState, *, batch: int | None = None) -> Points:
+        """Labels [points, K] and codes [points, D] of random points.
+
+        Args:
+            points: how many.
+            state: what draws them.
+            batch: points drawn at a time, which sets the order of the draws; None for all at once.
+        """
+
+    @abstractmethod
+    def intervene(self, labels: Ints, k: int, values: Ints, state: np.random.RandomState) -> Points:
+        """Set factor k of each point to a value and give the new labels [n, K] and codes [n, D].
+
+        From rows that are no complete grid a random row with that value stands in, so the other factors
+        change as well, in the way in which the data tie them to it.
+
+        Args:
+            labels: [n, K] the points before.
+            k: factor to set.
+            values: [n] what to set it to.
+            state: draws the rows where rows stand in.
+        """
+
+    @abstractmethod
     def differences(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
         """Mean abs(z1 - z2) over `batch` pairs that share a random factor: factor [P], feature [P, D]."""
 
@@ -110,7 +135,20 @@ class _Drawn(FactorSampler):
         """Factor vectors [m, K] -> codes [m, D]."""
 
     def sample(self, points: int, state: np.random.RandomState) -> Floats:
-        return self.codes(np.stack([state.randint(size, size=points) for size in self.sizes], axis=1))
+        return self.codes(self._draw(points, state))
+
+    def _draw(self, points: int, state: np.random.RandomState) -> Ints:
+        return np.stack([state.randint(size, size=points) for size in self.sizes], axis=1)
+
+    def labelled(self, points: int, state: np.random.RandomState, *, batch: int | None = None) -> Points:
+        step = batch or points
+        labels = np.concatenate([self._draw(min(step, points - at), state) for at in range(0, points, step)])
+        return labels, self.codes(labels)
+
+    def intervene(self, labels: Ints, k: int, values: Ints, state: np.random.RandomState) -> Points:
+        changed = labels.copy()
+        changed[:, k] = values
+        return changed, self.codes(changed)
 
     def differences(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
         from distaff.metrics.draws import reference_draws
@@ -143,7 +181,7 @@ class _Drawn(FactorSampler):
         """Factor vectors [c, batch, K] -> variance over the batch [c, D]."""
 
     def traversals(self, k: int, count: int, state: np.random.RandomState) -> Floats:
-        factors = np.stack([state.randint(size, size=count) for size in self.sizes], axis=1)
+        factors = self._draw(count, state)
         lines = np.repeat(factors[:, None], self.sizes[k], axis=1)
         lines[:, :, k] = np.arange(self.sizes[k])
         return self.codes(lines.reshape(-1, len(self.sizes))).reshape(count, self.sizes[k], -1)
@@ -208,6 +246,14 @@ class _Rows(FactorSampler):
     def sample(self, points: int, state: np.random.RandomState) -> Floats:
         return np.asarray(self._table[state.randint(len(self._table), size=points)])
 
+    def labelled(self, points: int, state: np.random.RandomState, *, batch: int | None = None) -> Points:
+        rows = state.randint(len(self._table), size=points)
+        return np.ascontiguousarray(self._labels[:, rows].T), np.asarray(self._table[rows])
+
+    def intervene(self, labels: Ints, k: int, values: Ints, state: np.random.RandomState) -> Points:
+        rows = self._having(np.asarray(k), values, state, values.shape)
+        return np.ascontiguousarray(self._labels[:, rows].T), np.asarray(self._table[rows])
+
     def differences(self, points: int, batch: int, state: np.random.RandomState) -> tuple[Ints, Floats]:
         from distaff.metrics.gather import mean_differences
 
@@ -230,7 +276,10 @@ class _Rows(FactorSampler):
 
     def _alike(self, k: Ints, rows: Ints, state: np.random.RandomState, shape: tuple[int, ...]) -> Ints:
         """Random rows that have the same value of factor k as the given ones."""
-        value = self._labels[k, rows]
+        return self._having(k, self._labels[k, rows], state, shape)
+
+    def _having(self, k: Ints, value: Ints, state: np.random.RandomState, shape: tuple[int, ...]) -> Ints:
+        """Random rows whose factor k has the value."""
         place = (state.random_sample(shape) * self._counts[k, value]).astype(np.int64)
         return np.asarray(self._order[k, self._starts[k, value] + place])
 
