@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,12 @@ class _Options:
     active_share: float
     max_iter: int
     seed: Seed
+    progress: Callable[[int, int], None] | None
+
+    def step(self, done: int, D: int, K: int) -> None:
+        """Report one of D x K informations and K regressions."""
+        if self.progress is not None:
+            self.progress(done, K * (D + 1))
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -51,6 +58,7 @@ def infomec(
     active_share: float = 0.05,
     max_iter: int = 100,
     seed: Seed = 0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Score:
     """InfoM (one factor per code), InfoC (one code per factor) and InfoE (factors linearly readable).
 
@@ -71,6 +79,7 @@ def infomec(
         max_iter: of the logistic regression. On separable data its loss has no minimum and InfoE depends on
             where it stops.
         seed: of the 1e-10 noise that parts equal codes, drawn in the reference's order.
+        progress: called with the steps done and the steps in all.
 
     Returns:
         Score whose value is InfoM; details `infom`, `infoc`, `infoe`, `infoe_per_factor` [K], `nmi` [D, K],
@@ -82,7 +91,7 @@ def infomec(
     Raises:
         InputError: discrete codes that are not whole, or a table that the checks refuse.
     """
-    options = _Options(discrete, neighbours, active_share, max_iter, seed)
+    options = _Options(discrete, neighbours, active_share, max_iter, seed, progress)
     table = check_codes(codes)
     classes = check_classes(factors, len(table))
     if discrete and not (table == np.floor(table)).all():
@@ -166,6 +175,7 @@ def _normalised(table: Floats, classes: Classes, options: _Options) -> Floats:
                 order = np.argsort(values)
                 if moves[d]:
                     nmi[d, k] = knn_information(values[order], labels[order], options.neighbours)
+            options.step(k * D + d + 1, D, K)
         nmi[:, k] /= entropy(np.bincount(labels))
     return nmi
 
@@ -183,7 +193,12 @@ def _one_hot(table: Floats) -> Floats:
 def _explicitness(table: Floats, classes: Classes, options: _Options) -> Floats:
     """(L0 - L) / L0 per factor: [K]."""
     features = _one_hot(table) if options.discrete else _standard(table)
-    return np.array([_readable(features, column, options.max_iter) for column in classes.labels.T])
+    D, K = table.shape[1], classes.labels.shape[1]
+    readable = np.empty(K)
+    for k, column in enumerate(classes.labels.T):
+        readable[k] = _readable(features, column, options.max_iter)
+        options.step(D * K + k + 1, D, K)
+    return readable
 
 
 def _readable(features: Floats, column: Ints, max_iter: int) -> float:

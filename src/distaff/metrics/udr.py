@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import permutations
 from typing import Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ def udr(
     uninformative: Filter = "drop",
     kl_threshold: float = 0.01,
     alpha: float = 0.1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Score:
     """How well the codes of models trained alike map one-to-one onto each other; needs no factors.
 
@@ -46,6 +48,7 @@ def udr(
             ``"keep"`` them as zeros.
         kl_threshold: nats.
         alpha: of the lasso.
+        progress: called with the ordered pairs done and the pairs in all.
 
     Returns:
         Score whose value is the best model's; details `model_scores` [models], `pairwise` [models, models]
@@ -65,13 +68,14 @@ def udr(
     ready = [_silenced(table, row) for table, row in zip(tables, strengths, strict=True)]
     kept = [row > kl_threshold for row in strengths]
     pairwise = np.zeros((M, M))
-    for i in range(M):
-        for j in range(M):
-            if i != j:
-                matrix, bad = _similarities(ready[i], ready[j], similarity, alpha)
-                if uninformative == "drop":
-                    matrix, bad = matrix[np.ix_(kept[i], kept[j])], bad[np.ix_(kept[i], kept[j])]
-                pairwise[i, j] = _pair_score(matrix, bad)
+    pairs = list(permutations(range(M), 2))
+    for done, (i, j) in enumerate(pairs, start=1):
+        matrix, bad = _similarities(ready[i], ready[j], similarity, alpha)
+        if uninformative == "drop":
+            matrix, bad = matrix[np.ix_(kept[i], kept[j])], bad[np.ix_(kept[i], kept[j])]
+        pairwise[i, j] = _pair_score(matrix, bad)
+        if progress is not None:
+            progress(done, len(pairs))
     scores = np.array([np.median(np.delete(pairwise[:, j], j)) for j in range(M)])
     return Score(
         float(scores.max()),
