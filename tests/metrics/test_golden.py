@@ -251,7 +251,7 @@ SEEDED: dict[str, tuple[Callable[[str, int], dict[str, Any]], float]] = {
     "dlib.sampled_sap_continuous": (lambda case, seed: sampled_sap(case, seed, True), EXACT),
 }
 
-# Golden values with a test of their own, and those that have no metric here.
+# Golden values with a test of their own, and one that is not to be reproduced.
 ELSEWHERE = {
     "dlib.dci": "test_dci.py",
     "dlib.sampled_dci": "test_dci.py",
@@ -260,15 +260,15 @@ ELSEWHERE = {
     "disent.flatness": "below",
     "disent.linearity": "below",
     "yann.mig_aam_as_is": "a published error, not to be reproduced",
-    "dlib.downstream_lr": "a downstream task, not offered",
-    "dlib.downstream_gbt": "a downstream task, not offered",
-    "dlib.reduced_downstream": "a downstream task, not offered",
-    "dlib.strong_downstream": "a downstream task, not offered",
-    "dlib.fairness": "a downstream task, not offered",
-    "dotran.sepin": "a sampling estimate, not offered",
-    "dotran.rmig_jemmig_sampling": "a sampling estimate, not offered",
-    "ubisoft.z_min_var": "another library's form of FactorVAE, not offered",
-    "ubisoft.z_max_var": "another library's form of FactorVAE, not offered",
+    "dlib.downstream_lr": "test_golden_tasks.py",
+    "dlib.downstream_gbt": "test_golden_tasks.py",
+    "dlib.reduced_downstream": "test_golden_tasks.py",
+    "dlib.strong_downstream": "test_golden_tasks.py",
+    "dlib.fairness": "test_golden_tasks.py",
+    "dotran.sepin": "test_golden_tasks.py",
+    "dotran.rmig_jemmig_sampling": "test_golden_tasks.py",
+    "ubisoft.z_min_var": "test_golden_tasks.py",
+    "ubisoft.z_max_var": "test_golden_tasks.py",
 }
 
 
