@@ -1,5 +1,6 @@
 """Starting up: what is imported, what is said about misuse, and how errors end."""
 
+import errno
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import warnings
 
 import pytest
+import typer
 
 import distaff
 from distaff.cli import entry, main
@@ -128,9 +130,29 @@ def test_the_unexpected_with_debug(monkeypatch, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_ctrl_c_exits_with_130(monkeypatch):
-    raising(monkeypatch, KeyboardInterrupt())
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), typer.Abort()])
+def test_ctrl_c_exits_with_130_and_one_line(monkeypatch, capsys, error):
+    raising(monkeypatch, error)
     assert main(["recipes"]) == 128 + signal.SIGINT
+    assert capsys.readouterr().err == "distaff: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "a.png"), "a.png: Permission denied"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", b"long"), "long: File name too long"),
+        (OSError("no strerror"), "no strerror"),
+    ],
+)
+def test_what_the_system_refuses_is_said_by_file(monkeypatch, capsys, error, said):
+    raising(monkeypatch, error)
+    assert main(["recipes"]) == 2
+    assert capsys.readouterr().err == f"distaff: {said}\n"
+
+
+def test_a_name_too_long_is_one_line(fails):
+    assert "File name too long" in fails("evaluate", "x" * 5000)
 
 
 def test_input_error_on_several_lines_is_one(monkeypatch, capsys):

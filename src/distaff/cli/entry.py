@@ -14,8 +14,8 @@ import typer
 from distaff.cli.app import app
 from distaff.errors import InputError
 
-FAULT, MISUSE = 1, 2
-"""Exit codes: something broke in distaff; something in the input or the command needs mending."""
+FAULT, MISUSE, INTERRUPTED = 1, 2, 130
+"""Exit codes: distaff is at fault; the input or the command needs mending; Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,9 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(str(error), MISUSE, debug=debug)
         except typer.TyperException as error:
             return _fail(_usage(error), MISUSE, debug=debug)
+        except (KeyboardInterrupt, typer.Abort):
+            return _fail("interrupted", INTERRUPTED, debug=debug)
+        except OSError as error:
+            return _fail(_file(error), MISUSE, debug=debug)
         except Exception as error:  # noqa: BLE001 - the last stop before the user
             message = f"unexpected {type(error).__name__}: {error}; use --debug for the traceback"
             return _fail(message, FAULT, debug=debug)
+    if result == INTERRUPTED:
+        # Typer turns a KeyboardInterrupt into this code itself, and says nothing.
+        typer.echo("distaff: interrupted", err=True)
     return result if isinstance(result, int) else 0
 
 
@@ -58,6 +65,12 @@ def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "distaff"
     return f"{message[:1].lower()}{message[1:]}; '{path} --help' says more"
+
+
+def _file(error: OSError) -> str:
+    """Say which file the system refused, and why."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}"
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
