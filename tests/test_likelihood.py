@@ -12,7 +12,7 @@ def test_bernoulli_of_even_odds_is_log_two_per_pixel():
     assert torch.allclose(nats, torch.full((3,), -40 * math.log(2)))
 
 
-@pytest.mark.parametrize("variance", [0.05, 2.0, "learned"])
+@pytest.mark.parametrize("variance", [0.05, 2.0, 1e-8, "learned"])
 def test_gaussian_agrees_with_torch(variance):
     likelihood = GaussianPixels(variance).build()
     output, images = torch.randn(3, 1, 4, 4), torch.rand(3, 1, 4, 4)
@@ -30,6 +30,15 @@ def test_a_learned_variance_finds_the_error():
         (-likelihood.log_probability(output, images).mean()).backward()
         optimiser.step()
     assert float(likelihood.log_variance.exp().detach()) == pytest.approx(float(images.var()), rel=0.02)
+
+
+def test_a_learned_variance_stops_at_half_a_grey_level():
+    likelihood = GaussianPixels("learned").build()
+    images = torch.rand(1, 1, 4, 4)
+    with torch.no_grad():
+        likelihood.log_variance.fill_(-50)
+    expected = torch.distributions.Normal(images, 0.5 / 255).log_prob(images).sum()
+    assert torch.allclose(likelihood.log_probability(images, images).sum(), expected, rtol=1e-4)
 
 
 def test_laplace_agrees_with_torch():

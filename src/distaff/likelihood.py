@@ -61,8 +61,10 @@ class GaussianLikelihood(Likelihood):
 
     def log_probability(self, output: Tensor, images: Tensor) -> Tensor:
         """Return sum log N(x; output, variance): [b, c, h, w], [b, c, h, w] -> [b]."""
-        # A deviation under half a grey level would only model the rounding of the pixels.
-        log_variance = self.log_variance.clamp(min=2 * math.log(0.5 / 255))
+        log_variance = self.log_variance
+        if isinstance(log_variance, nn.Parameter):
+            # A deviation under half a grey level would only model the rounding of the pixels.
+            log_variance = log_variance.clamp(min=2 * math.log(0.5 / 255))
         squared = (images - output).square() * torch.exp(-log_variance)
         return -0.5 * (squared + log_variance + math.log(2 * math.pi)).flatten(1).sum(1)
 
