@@ -2,9 +2,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from distaff.errors import InputError
-from distaff.network import Conv, Folded, Mlp, Pair, Resnet
+from distaff.latent import Gaussian
+from distaff.network import Conv, Folded, Mlp, Pair, Resnet, initialise
+from distaff.network.resnet import Residual
+from distaff.objective import Classify
 
 NETWORKS = [
     Mlp(hidden=(16,)),
@@ -49,10 +53,33 @@ def test_what_does_not_fit_is_said(network, shape, message):
         network.build_encoder(shape, 0)
 
 
+@pytest.mark.parametrize(
+    ("network", "fields"),
+    [
+        *((Mlp, {"hidden": hidden}) for hidden in ([-5], [0], [], [65537])),
+        *((each, {"channels": channels}) for each in (Conv, Resnet) for channels in ([-3], [0], [])),
+        *((each, {"hidden": [0]}) for each in (Conv, Resnet, Folded)),
+        (Folded, {"channels": 10**9}),
+        (Classify, {"hidden": [-5]}),
+        (Gaussian, {"size": 10**9}),
+    ],
+)
+def test_widths_that_no_layer_has_are_refused(network, fields):
+    with pytest.raises(ValidationError, match=next(iter(fields))):
+        network.model_validate(fields)
+
+
+def test_resnet_takes_any_number_of_channels_and_its_blocks_start_as_the_identity():
+    encoder = Resnet(channels=(12, 7)).build_encoder((1, 16, 16), 0)
+    initialise(encoder)
+    residuals = [each for each in encoder.modules() if isinstance(each, Residual)]
+    for block, channels in zip(residuals, (12, 7), strict=True):
+        images = torch.randn(2, channels, 4, 4)
+        assert torch.equal(block(images), images)
+
+
 def test_activations_keep_their_size_through_every_layer():
     torch.manual_seed(0)
-    from distaff.network import initialise
-
     for network in (Mlp(hidden=(512, 512, 512)), Conv(channels=(64, 64, 64, 64))):
         decoder = network.build_decoder(64, (1, 64, 64))
         initialise(decoder)

@@ -73,7 +73,7 @@ class Gaussian(Spec):
     """A block of `size` normal latents; `scale` says how the encoder's number becomes sigma."""
 
     tag: ClassVar[str] = "gaussian"
-    size: int = Field(default=10, ge=1)
+    size: int = Field(default=10, ge=1, le=65536)
     scale: Scale = "exp"
     name: str = "z"
 

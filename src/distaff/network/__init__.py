@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from distaff.network.body import EncoderBody, ImageShape, fully_connected, initialise
+from distaff.network.body import EncoderBody, ImageShape, Width, fully_connected, initialise
 from distaff.network.conv import Conv
 from distaff.network.folded import Folded
 from distaff.network.mlp import Mlp
@@ -21,6 +21,7 @@ __all__ = [
     "Network",
     "Pair",
     "Resnet",
+    "Width",
     "fully_connected",
     "initialise",
 ]

@@ -9,8 +9,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from itertools import pairwise
 from math import log2
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from distaff.errors import InputError
@@ -18,6 +20,10 @@ from distaff.spec import Spec
 
 ImageShape = tuple[int, int, int]
 """Channels, height, width."""
+Width = Annotated[int, Field(ge=1, le=65536)]
+"""Units or channels of a layer."""
+Channels = Annotated[tuple[Width, ...], Field(min_length=1)]
+"""Channels of each strided layer."""
 
 
 class EncoderBody(nn.Module):
@@ -35,6 +41,12 @@ class EncoderBody(nn.Module):
         if condition is not None:
             features = torch.cat([features, condition.to(features.dtype)], dim=1)
         return self.top(features)  # type: ignore[no-any-return]
+
+
+class Branch(nn.Module):
+    """What is added to its own input; its layer `last` starts at 0, so that it starts as the input."""
+
+    last: nn.Linear | nn.Conv2d
 
 
 class NetworkSpec(Spec):
@@ -81,7 +93,10 @@ def halvings(shape: ImageShape, count: int | None) -> list[tuple[int, int]]:
 
 
 def initialise(module: nn.Module) -> None:
-    """Initialise for ReLU layers (He et al. 2015, https://arxiv.org/abs/1502.01852), biases at 0."""
+    """Initialise for ReLU layers (He et al. 2015, https://arxiv.org/abs/1502.01852), biases at 0.
+
+    The last layer of a `Branch` starts at 0.
+    """
     for layer in module.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             # A transposed convolution stores its input channels first: its fan in is the mode's fan out.
@@ -95,3 +110,6 @@ def initialise(module: nn.Module) -> None:
                     layer.weight *= 2
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+    for branch in module.modules():
+        if isinstance(branch, Branch):
+            nn.init.zeros_(branch.last.weight)

@@ -9,15 +9,23 @@ from typing import ClassVar
 
 from torch import nn
 
-from distaff.network.body import EncoderBody, ImageShape, NetworkSpec, fully_connected, halvings
+from distaff.network.body import (
+    Channels,
+    EncoderBody,
+    ImageShape,
+    NetworkSpec,
+    Width,
+    fully_connected,
+    halvings,
+)
 
 
 class Conv(NetworkSpec):
     """`channels` of each strided layer (chosen by picture size when not given), then `hidden` layers."""
 
     tag: ClassVar[str] = "conv"
-    channels: tuple[int, ...] | None = None
-    hidden: tuple[int, ...] = (256,)
+    channels: Channels | None = None
+    hidden: tuple[Width, ...] = (256,)
 
     def _plan(self, shape: ImageShape) -> tuple[list[int], list[tuple[int, int]]]:
         sizes = halvings(shape, None if self.channels is None else len(self.channels))

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
 from torch import nn
 
 from distaff.errors import InputError
-from distaff.network.body import EncoderBody, ImageShape, NetworkSpec, fully_connected
+from distaff.network.body import EncoderBody, ImageShape, NetworkSpec, Width, fully_connected
 
 GRID = 14
 """Cells that a side keeps at least, where it has so many pixels."""
@@ -23,8 +22,8 @@ class Folded(NetworkSpec):
     """Three 3 x 3 convolutions of `channels` over the cells, the second halving them, then `hidden`."""
 
     tag: ClassVar[str] = "folded"
-    channels: int = Field(default=64, ge=1)
-    hidden: tuple[int, ...] = (256,)
+    channels: Width = 64
+    hidden: tuple[Width, ...] = (256,)
 
     def build_encoder(self, shape: ImageShape, condition: int) -> EncoderBody:
         """Return the convolutions over the cells."""

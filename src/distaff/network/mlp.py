@@ -8,14 +8,14 @@ from typing import ClassVar
 from pydantic import Field
 from torch import nn
 
-from distaff.network.body import EncoderBody, ImageShape, NetworkSpec, fully_connected
+from distaff.network.body import EncoderBody, ImageShape, NetworkSpec, Width, fully_connected
 
 
 class Mlp(NetworkSpec):
     """Hidden layers of the given widths, mirrored in the decoder."""
 
     tag: ClassVar[str] = "mlp"
-    hidden: tuple[int, ...] = Field(default=(512, 256), min_length=1)
+    hidden: tuple[Width, ...] = Field(default=(512, 256), min_length=1)
 
     def build_encoder(self, shape: ImageShape, condition: int) -> EncoderBody:
         """Return hidden layers over the pixels and the condition."""

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import ClassVar, cast
 
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distaff.network.body import EncoderBody, ImageShape, NetworkSpec, fully_connected, halvings
+from distaff.network.body import (
+    Branch,
+    Channels,
+    EncoderBody,
+    ImageShape,
+    NetworkSpec,
+    Width,
+    fully_connected,
+    halvings,
+)
 
 
-class Residual(nn.Module):
+class Residual(Branch):
     """x + conv(relu(conv(relu(x)))), the second convolution starting at 0 so that the block starts as x."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.gain = nn.GroupNorm(min(8, channels), channels)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.gain = nn.GroupNorm(gcd(8, channels), channels)
+        self.last = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return pictures of the same shape: [b, c, h, w] -> [b, c, h, w]."""
         return images + cast(
-            "Tensor", self.second(functional.relu(self.gain(self.first(functional.relu(images)))))
+            "Tensor", self.last(functional.relu(self.gain(self.first(functional.relu(images)))))
         )
 
 
@@ -44,9 +54,9 @@ class Resnet(NetworkSpec):
     """`blocks` residual blocks at each of the sizes, `channels` wide, then `hidden` layers."""
 
     tag: ClassVar[str] = "resnet"
-    channels: tuple[int, ...] | None = None
-    blocks: int = Field(default=1, ge=1)
-    hidden: tuple[int, ...] = (256,)
+    channels: Channels | None = None
+    blocks: int = Field(default=1, ge=1, le=64)
+    hidden: tuple[Width, ...] = (256,)
 
     def _plan(self, shape: ImageShape) -> tuple[list[int], list[tuple[int, int]]]:
         sizes = halvings(shape, None if self.channels is None else len(self.channels))

@@ -14,7 +14,7 @@ from torch.nn import functional
 from distaff.autoencoder import Autoencoder, Output
 from distaff.errors import InputError, nearest
 from distaff.latent import Domain
-from distaff.network import fully_connected, initialise
+from distaff.network import Width, fully_connected, initialise
 from distaff.objective.term import (
     Batch,
     Contribution,
@@ -82,7 +82,7 @@ class Classify(TermSpec):
     tag: ClassVar[str] = "classify"
     attribute: str = "auto"
     weight: Weight = Constant(1.0)
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[Width, ...] = (64, 64)
 
     def build(self, model: Autoencoder, domains: dict[str, Domain]) -> Term:
         """Return the term, with a classifier of its own."""
