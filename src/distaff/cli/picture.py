@@ -6,6 +6,8 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
+from distaff.errors import InputError
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -23,14 +25,20 @@ def to_bytes(pictures: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def to_png(pictures: npt.NDArray[np.uint8], *, scale: int = 1, columns: int | None = None) -> bytes:
-    """Return uint8 pictures [n, h, w] or [n, h, w, 3] as one PNG.
+    """Return uint8 pictures [n, h, w] or [n, h, w, c], c from 2 (grey and opacity) to 4, as one PNG.
 
     One picture is written as it is, h x w. Several stand in a grid, `columns` to a row (the nearest to a
     square when None), with `GAP` white pixels between them and none around. `scale` repeats each pixel.
+    Raises InputError for more channels than a PNG holds.
     """
     import numpy as np
     from PIL import Image
 
+    if pictures.ndim == 4 and pictures.shape[3] > 4:
+        raise InputError(
+            f"a PNG holds at most 4 channels and these pictures have {pictures.shape[3]}; "
+            "'distaff generate' with --out FILE.npz writes them as an array"
+        )
     large = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
     count, height, width = large.shape[:3]
     columns = columns or math.ceil(math.sqrt(count))
