@@ -15,7 +15,7 @@ from distaff.latent import LatentSpec
 from distaff.likelihood import LikelihoodSpec
 from distaff.network import Network
 from distaff.objective import LossSpec
-from distaff.recipe import Recipe
+from distaff.recipe import Recipe, TrainOptions
 from distaff.schedule import SCHEDULES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +75,8 @@ def test_every_part_is_documented():
     unions = (LatentSpec, LossSpec, Network, LikelihoodSpec)
     for tag in (*(tag for union in unions for tag in tags(union)), *(each.tag for each in SCHEDULES)):
         assert f"`{tag}`" in text, tag
+    for field in (*Recipe.model_fields, *TrainOptions.model_fields):
+        assert field == "about" or f"`{field}`" in text, field
 
 
 def test_every_source_and_option_is_documented():

@@ -11,6 +11,12 @@ from distaff.data import load
 TINY = ("--data", "digits", "--set", "data.count=300", "--set", "network=mlp", "--steps", "20")
 
 
+@pytest.fixture(scope="session")
+def tiny():
+    """Words after `distaff train RECIPE` that make it short."""
+    return TINY
+
+
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
     """Every test works in a folder of its own and keeps its caches there."""

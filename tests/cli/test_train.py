@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.conftest import TINY
 from distaff.run import Run
 
 
@@ -17,8 +16,8 @@ def test_a_run_folder_holds_what_was_asked(vae):
     assert run.is_trained
 
 
-def test_it_ends_with_numbers_and_the_next_commands(does):
-    said = does("train", "vae", *TINY, "--set", "loss.kl.weight=4", "--seed", "7", "--out", "one")
+def test_it_ends_with_numbers_and_the_next_commands(does, tiny):
+    said = does("train", "vae", *tiny, "--set", "loss.kl.weight=4", "--seed", "7", "--out", "one")
     assert "one: 20 steps in" in said
     assert "on validation pictures: loss" in said
     assert "distaff evaluate one\n  distaff figures one" in said
@@ -26,18 +25,18 @@ def test_it_ends_with_numbers_and_the_next_commands(does):
     assert (recipe.train.seed, recipe.loss[0].weight.at) == (7, 4)
 
 
-def test_the_default_folder_is_the_next_free_one(does):
+def test_the_default_folder_is_the_next_free_one(does, tiny):
     for expected in ("runs/vae", "runs/vae-2"):
-        assert f"{expected}: 5 steps" in does("train", "vae", *TINY, "--steps", "5")
+        assert f"{expected}: 5 steps" in does("train", "vae", *tiny, "--steps", "5")
 
 
-def test_resume_goes_on_and_needs_a_folder(does, fails):
-    does("train", "vae", *TINY, "--out", "one")
+def test_resume_goes_on_and_needs_a_folder(does, fails, tiny):
+    does("train", "vae", *tiny, "--out", "one")
     weights = Path("one/model.safetensors").read_bytes()
-    does("train", "vae", *TINY, "--out", "one", "--resume")
+    does("train", "vae", *tiny, "--out", "one", "--resume")
     assert Path("one/model.safetensors").read_bytes() == weights
     assert "--out RUN" in fails("train", "vae", "--resume")
-    assert "--resume" in fails("train", "vae", *TINY, "--out", "one")
+    assert "--resume" in fails("train", "vae", *tiny, "--out", "one")
 
 
 def test_skip_bad_leaves_out_what_cannot_be_read(does, fails, pictures, tmp_path):

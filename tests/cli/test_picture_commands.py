@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from distaff.cli.picture import to_bytes, to_png
+from distaff.errors import InputError
 from distaff.run import load
 
 
@@ -89,6 +90,12 @@ def test_colour_pictures_stay_in_colour():
     sheet = pixels(io.BytesIO(to_png(pictures)))
     assert sheet.shape == (3, 10, 3)
     np.testing.assert_array_equal(sheet[:, 6:], pictures[1])
+
+
+def test_more_channels_than_a_png_holds_lead_to_npz():
+    with pytest.raises(InputError, match=r"at most 4 channels .* have 5; .*\.npz"):
+        to_png(np.zeros((1, 8, 8, 5), np.uint8))
+    assert to_png(np.zeros((1, 8, 8, 4), np.uint8)).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
