@@ -65,10 +65,37 @@ def test_steps_hold_until_the_next_stair():
     assert stairs.last_change(100) == 80
 
 
-@pytest.mark.parametrize("wrong", ["sixty", "140%", -3])
+@pytest.mark.parametrize("wrong", ["sixty", "140%", -3, "inf", "1e400", "nan", "nan%"])
 def test_wrong_moments_are_refused(wrong):
     with pytest.raises(ValidationError, match=r"percentage|negative"):
         Linear(0, 1, until=wrong)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "-inf"])
+@pytest.mark.parametrize("field", ["from", "to"])
+@pytest.mark.parametrize("shape", [*RAMPS, Cyclical])
+def test_values_that_are_not_finite_are_refused(shape, field, wrong):
+    with pytest.raises(ValidationError, match="finite"):
+        shape.model_validate({"from": 1, "to": 2, field: wrong})
+    with pytest.raises(ValidationError, match="finite"):
+        Steps({0: wrong})
+    with pytest.raises(ValidationError, match="finite"):
+        Constant(wrong)
+
+
+@pytest.mark.parametrize(("since", "until"), [(40, 20), ("50%", "40%")])
+def test_a_ramp_that_ends_before_it_begins_is_refused(since, until):
+    with pytest.raises(ValidationError, match="a schedule runs forwards"):
+        Linear(0, 1, since=since, until=until)
+    assert Linear(0, 1, since=until, until=since).value(0, 100) == 0
+
+
+@pytest.mark.parametrize("steepness", [0.01, 100])
+def test_the_flattest_and_the_steepest_sigmoid_are_numbers(steepness):
+    assert Sigmoid(0, 1, steepness=steepness).value(50, 100) == pytest.approx(0.5)
+    for wrong in (1e-20, 2000):
+        with pytest.raises(ValidationError, match="steepness"):
+            Sigmoid(0, 1, steepness=wrong)
 
 
 def test_an_exponential_through_zero_is_refused():

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from distaff.spec import Spec, one_of
 
@@ -25,7 +25,7 @@ def _check_moment(value: int | str) -> int | str:
         share = float(number)
     except ValueError:
         raise ValueError(f"expected steps (4000) or a percentage ('60%'), got {value!r}") from None
-    if not value.strip().endswith("%"):
+    if not value.strip().endswith("%") and math.isfinite(share):
         return _check_moment(int(share))
     if not 0 <= share <= 100:
         raise ValueError(f"a percentage of the run lies between 0% and 100%, got {value!r}")
@@ -34,6 +34,8 @@ def _check_moment(value: int | str) -> int | str:
 
 Moment = Annotated[int | str, AfterValidator(_check_moment)]
 """A point of the run: a number of steps, or a percentage such as `60%`."""
+Level = Annotated[float, Field(allow_inf_nan=False)]
+"""A value of a schedule: any finite number."""
 
 
 def moment_to_step(moment: int | str, total: int) -> int:
@@ -50,6 +52,11 @@ class Schedule(Spec):
     def value(self, step: int, total: int) -> float:
         """Return the value at `step` (counted from 0) of a run of `total` steps."""
 
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[float, ...]:
+        """The values between which the schedule moves; it never leaves their range."""
+
     def last_change(self, total: int) -> int:
         """Return the step from which the value no longer moves."""
         return total
@@ -58,10 +65,24 @@ class Schedule(Spec):
 class Ramp(Schedule):
     """A schedule from one value to another; subclasses give its shape on [0, 1]."""
 
-    start: float = Field(alias="from")
-    to: float
+    start: Level = Field(alias="from")
+    to: Level
     until: Moment = "100%"
     since: Moment = 0
+
+    @model_validator(mode="after")
+    def _run_forwards(self) -> Self:
+        # Steps and percentages can only be compared once the length of the run is known.
+        if type(self.since) is type(self.until) and moment_to_step(self.since, 10**6) > moment_to_step(
+            self.until, 10**6
+        ):
+            raise ValueError(f"since {self.since} comes after until {self.until}; a schedule runs forwards")
+        return self
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The first and the last value."""
+        return self.start, self.to
 
     @abstractmethod
     def shape(self, progress: float) -> float:
@@ -85,7 +106,12 @@ class Constant(Schedule):
     """The same value throughout; a plain number in a recipe means this."""
 
     tag: ClassVar[str] = "constant"
-    at: float
+    at: Level
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The one value."""
+        return (self.at,)
 
     def value(self, step: int, total: int) -> float:
         """Return the value, whatever the step."""
@@ -139,7 +165,7 @@ class Sigmoid(Ramp):
     """A logistic curve, stretched so that it meets both ends exactly."""
 
     tag: ClassVar[str] = "sigmoid"
-    steepness: float = Field(default=10.0, gt=0)
+    steepness: float = Field(default=10.0, ge=0.01, le=100)
 
     def shape(self, progress: float) -> float:
         """Return the logistic function of steepness (progress - 1/2), rescaled to [0, 1]."""
@@ -152,10 +178,15 @@ class Cyclical(Schedule):
     """Repeated linear ramps, each followed by a plateau (Fu et al. 2019, https://arxiv.org/abs/1903.10145)."""
 
     tag: ClassVar[str] = "cyclical"
-    start: float = Field(alias="from")
-    to: float
+    start: Level = Field(alias="from")
+    to: Level
     cycles: int = Field(default=4, ge=1)
     rising: float = Field(default=0.5, gt=0, le=1)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The foot and the top of each ramp."""
+        return self.start, self.to
 
     def value(self, step: int, total: int) -> float:
         """Return the value at `step` of a run of `total` steps."""
@@ -167,7 +198,12 @@ class Steps(Schedule):
     """A staircase: `at` maps moments to the value held from there on."""
 
     tag: ClassVar[str] = "steps"
-    at: dict[Moment, float] = Field(min_length=1)
+    at: dict[Moment, Level] = Field(min_length=1)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The value of every stair."""
+        return tuple(self.at.values())
 
     def value(self, step: int, total: int) -> float:
         """Return the value of the last stair begun; before the first stair, that stair's value."""

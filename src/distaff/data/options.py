@@ -31,7 +31,7 @@ class DataOptions(Record):
     )
     valid: float = Field(0.05, ge=0, lt=1, description="fraction of the pictures for validation")
     test: float = Field(0.1, ge=0, lt=1, description="fraction for the test, unless the data publish a split")
-    seed: int = Field(0, ge=0, description="draws the pictures, the splits and the labelled part")
+    seed: int = Field(0, ge=0, lt=2**63, description="draws the pictures, the splits and the labelled part")
     skip_bad: bool = Field(False, description="leave out pictures that cannot be read instead of stopping")
 
     @model_validator(mode="after")

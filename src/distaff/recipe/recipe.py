@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from distaff.data import DataOptions
 from distaff.errors import InputError, nearest
@@ -17,7 +17,7 @@ from distaff.latent import Gaussian, LatentSpec
 from distaff.likelihood import Bernoulli, LikelihoodSpec
 from distaff.network import Conv, Network
 from distaff.objective import KL, LossSpec
-from distaff.schedule import Constant, Weight
+from distaff.schedule import Constant, Schedule, Weight
 from distaff.spec import Record
 
 
@@ -27,6 +27,12 @@ def _read_source(value: Any) -> Any:
 
 def _read_names(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
+
+
+def _refuse_negative(value: Schedule) -> Schedule:
+    if min(value.levels) < 0:
+        raise ValueError(f"the learning rate cannot be negative, got {min(value.levels):g}")
+    return value
 
 
 class TrainOptions(Record):
@@ -40,9 +46,9 @@ class TrainOptions(Record):
 
     steps: int = Field(default=12_000, ge=1)
     batch: int = Field(default=128, ge=1)
-    lr: Weight = Constant(1e-3)
+    lr: Annotated[Weight, AfterValidator(_refuse_negative)] = Constant(1e-3)
     precision: Literal["auto", "bf16", "32"] = "auto"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     valid_every: int = Field(default=500, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
     patience: int | None = Field(default=None, ge=1)
@@ -149,7 +155,7 @@ def _inside(part: Any) -> Any:
 
 
 def _index(parts: list[Any], key: str, walked: str) -> int:
-    if key.isdigit() and int(key) < len(parts):
+    if key.isdecimal() and int(key) < len(parts):
         return int(key)
     tags = [next(iter(part)) if isinstance(part, dict) else str(part) for part in parts]
     names = [_inside(part).get("name") if isinstance(_inside(part), dict) else None for part in parts]
