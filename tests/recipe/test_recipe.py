@@ -48,6 +48,12 @@ def test_a_shipped_recipe_reads_back_what_it_writes(name):
         ("train.lr=1e-4", lambda r: r.train.lr.at, 1e-4),
         ("network=mlp", lambda r: r.network.tag, "mlp"),
         ("network.conv.hidden=[64, 32]", lambda r: r.network.hidden, (64, 32)),
+        ("network.mlp.hidden=[64]", lambda r: (r.network.tag, r.network.hidden), ("mlp", (64,))),
+        ("network.mlp={hidden: [64]}", lambda r: (r.network.tag, r.network.hidden), ("mlp", (64,))),
+        ("network.pair.decoder.conv.hidden=[8]", lambda r: r.network.decoder.hidden, (8,)),
+        ("latent.0.gaussian.size=3", lambda r: r.latent[0].size, 3),
+        ("latent.0.softmax.teach=0.5", lambda r: (r.latent[0].tag, r.latent[0].teach), ("softmax", 0.5)),
+        ("likelihood.laplace.scale=2", lambda r: r.likelihood.scale, 2),
         ("likelihood=gaussian", lambda r: r.likelihood.variance, "learned"),
         ("loss.classify.weight.sigmoid.from=7", lambda r: r.loss[1].weight.start, 7),
         ("loss.kl.weight={linear: {from: 0, to: 4}}", lambda r: r.loss[0].weight.to, 4),
@@ -74,6 +80,18 @@ def test_settings_reach_any_field(setting, look, value):
         ("nope=1", "unknown field 'nope'"),
         ("train.steps", "expected KEY=VALUE"),
         ("train.precision=16", "precision"),
+        ("train.lr=-1", "cannot be negative"),
+        ("train.lr={linear: {from: 1, to: -1}}", "cannot be negative"),
+        ("train.lr=.nan", "finite"),
+        (f"train.seed={2**63}", "train.seed"),
+        (f"data.seed={2**63}", "data.seed"),
+        ("loss.\u00b2.weight=1", "no part '\u00b2'"),
+        ("loss.kl.blocks=[]", "blocks"),
+        *((f"loss.kl.name={name}", "give the term another name") for name in ("loss", "lr", "split")),
+        ("network.mlp.hiden=[64]", "did you mean 'hidden'"),
+        ("network.mpl.hidden=[64]", "unknown field 'mpl'"),
+        ("loss.kl.weight={linear: {from: 0, to: 1, to: 2}}", "the key 'to' is given twice"),
+        ("train.steps=2024-13-45", "train.steps"),
         ("data.labeled=3", "did you mean 'labelled'"),
     ],
 )
@@ -89,6 +107,9 @@ def test_a_wrong_setting_names_the_right_one_in_one_line(setting, message):
         ("loss: [kl: {wight: 1}]", "did you mean 'weight'"),
         ("lss: []", "did you mean 'loss'"),
         ("a: [", "not valid YAML in line 1"),
+        ("about: 2024-13-45", "not valid YAML: month"),
+        pytest.param("[" * 5000, "nested too deeply", id="deep"),
+        ("train: {steps: 1}\ntrain: {steps: 2}", "not valid YAML in line 2: the key 'train' is given twice"),
         ("- 3", "a recipe is a mapping"),
         ("latent: [{gauss: {}}]", "did you mean 'gaussian'"),
         ("latent: []", "latent"),
@@ -116,6 +137,13 @@ def test_an_unreadable_recipe_file_is_said(tmp_path):
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not UTF-8"):
         load_recipe(tmp_path / "bytes.yaml")
+
+
+def test_a_name_too_long_for_a_file_is_said_shortly():
+    for name in ("x" * 5000, "x" * 5000 + ".yaml"):
+        with pytest.raises(InputError, match="File name too long") as caught:
+            load_recipe(name)
+        assert len(str(caught.value)) < 300
 
 
 def test_public_names_are_the_parts():

@@ -7,10 +7,10 @@ counts only above `free_bits` nats.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from distaff.autoencoder import Autoencoder, Output
@@ -60,6 +60,16 @@ class KLTerm(Term):
         return Contribution(weights[self.name] * loss, values)
 
 
+RESERVED = frozenset({"loss", "lr", "step", "seconds", "split", "reconstruction"})
+"""Columns that every history has."""
+
+
+def _refuse_reserved(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"{name!r} is a column of every history; give the term another name")
+    return name
+
+
 class KL(TermSpec):
     """`penalty` is square or abs; `capacity` in nats; `free_bits` in nats per dimension; `blocks` by name."""
 
@@ -68,8 +78,8 @@ class KL(TermSpec):
     penalty: Penalty = "square"
     capacity: Weight | None = None
     free_bits: float = Field(default=0.0, ge=0)
-    blocks: tuple[str, ...] | None = None
-    name: str | None = None
+    blocks: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    name: Annotated[str, AfterValidator(_refuse_reserved)] | None = None
 
     def build(self, model: Autoencoder, domains: dict[str, Domain]) -> Term:
         """Return the term over the named blocks, or over all."""

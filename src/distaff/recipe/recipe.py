@@ -7,7 +7,7 @@ the same lines of YAML.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
@@ -77,7 +77,8 @@ class Recipe(Record):
     def changed(self, settings: Mapping[str, Any]) -> Recipe:
         """Return the recipe with some fields set by dotted path, as in `{"loss.kl.weight": 4}`.
 
-        A list of parts is entered by the part's tag, its `name`, or its number. Raises InputError that names
+        A list of parts is entered by the part's tag, its `name`, or its number. The tag of another part in a
+        part's place, as in `{"network.mlp.hidden": [64]}`, puts that one there. Raises InputError that names
         the nearest right field.
         """
         raw = self.to_dict()
@@ -109,23 +110,29 @@ def _first_problem(error: ValidationError) -> str:
     return f"{spot + ': ' if spot else ''}{message[0].lower()}{message[1:]}{shown}"
 
 
+FAMILIES = tuple(
+    {each.tag: each for each in get_args(get_args(union)[0])}
+    for union in (Network, LatentSpec, LikelihoodSpec, LossSpec)
+)
+"""The parts by tag that may stand in one another's place, every field of theirs with a default."""
+
+
 def _set(raw: dict[str, Any], path: str, value: Any) -> None:
     """Set one field of nested plain values; see Recipe.changed."""
     spot: Any = raw
     walked: list[str] = []
-    parts = path.split(".")
-    for part in parts[:-1]:
+    *ways, key = path.split(".")
+    for part in ways:
         spot = _enter(spot, part, ".".join(walked))
         walked.append(part)
-    key = parts[-1]
-    if isinstance(spot, dict) and len(spot) == 1 and isinstance(inner := next(iter(spot.values())), dict):
-        # A tagged part, {gaussian: {...}}: its fields lie one level down.
-        spot = inner if key not in spot else spot
     if isinstance(spot, list):
         index = _index(spot, key, ".".join(walked))
         tag = next(iter(spot[index]))
         spot[index] = value if isinstance(value, dict) else {tag: value}
         return
+    if not (isinstance(spot, dict) and key in spot) and not _replace(spot, key):
+        # A tagged part, {gaussian: {...}}: its fields lie one level down.
+        spot = _inside(spot)
     if not isinstance(spot, dict) or key not in spot:
         known = list(spot) if isinstance(spot, dict) else []
         raise InputError(f"--set {path}: unknown field {key!r}; {nearest(key, known)}")
@@ -134,15 +141,28 @@ def _set(raw: dict[str, Any], path: str, value: Any) -> None:
 
 def _enter(spot: Any, part: str, walked: str) -> Any:
     if isinstance(spot, list):
-        return _inside(spot[_index(spot, part, walked)])
+        return spot[_index(spot, part, walked)]
     if isinstance(spot, dict):
-        if part in spot:
-            return spot[part]
         inner = _inside(spot)
-        if inner is not spot and part in inner:
+        if part in spot or (part not in inner and _replace(spot, part)):
+            return spot[part]
+        if part in inner:
             return inner[part]
         raise InputError(f"--set {walked or part}: unknown field {part!r}; {nearest(part, list(inner))}")
     raise InputError(f"--set {walked}.{part}: {walked!r} is the value {spot!r} and has no fields")
+
+
+def _replace(spot: Any, tag: str) -> bool:
+    """Put the part called `tag`, with its defaults, in the place of another of its family."""
+    if not isinstance(spot, dict) or len(spot) != 1:
+        return False
+    present = next(iter(spot))
+    for family in FAMILIES:
+        if present in family and tag in family:
+            spot.clear()
+            spot.update(family[tag]().model_dump(mode="json", by_alias=True))
+            return True
+    return False
 
 
 def _inside(part: Any) -> Any:
