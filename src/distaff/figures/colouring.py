@@ -101,10 +101,10 @@ def _by_class(axes: Any, points: Floats, attribute: Attribute, classes: Any, com
         prop={"family": FONT, "size": SMALL},
         labelcolor=INK,
     )
-    middles = np.array([np.median(points[classes == index], axis=0) for index in present])
-    if not _fit(middles, names, points, axes.get_window_extent().width):
+    groups = [points[classes == index] for index in present]
+    if not _fit(groups, names, points, axes.get_window_extent().width):
         return
-    for middle, name in zip(middles, names, strict=True):
+    for middle, name in zip((np.median(group, axis=0) for group in groups), names, strict=True):
         axes.text(
             *middle,
             name,
@@ -116,13 +116,17 @@ def _by_class(axes: Any, points: Floats, attribute: Attribute, classes: Any, com
         )
 
 
-def _fit(middles: Floats, names: list[str], points: Floats, pixels: float) -> bool:
-    """Tell whether names at the classes' middles keep clear of each other on axes so many pixels wide."""
-    spots = middles / (np.ptp(points, axis=0).max() + 1e-9) * pixels
+def _fit(groups: list[Floats], names: list[str], points: Floats, pixels: float) -> bool:
+    """Tell whether names in the classes' middles cover neither each other nor a class, on axes so wide."""
+    unit = pixels / (np.ptp(points, axis=0).max() + 1e-9)
     widths = [text_width(name, LABEL, "bold") for name in names]
     high = 1.6 * LABEL * PIXELS_PER_POINT
+    for group, width in zip(groups, widths, strict=True):
+        if (np.ptp(group, axis=0) * unit < (1.5 * width, high)).any():
+            return False
+    spots = [np.median(group, axis=0) * unit for group in groups]
     return all(
-        abs(spots[i, 0] - spots[j, 0]) > (widths[i] + widths[j]) / 2 or abs(spots[i, 1] - spots[j, 1]) > high
+        abs(spots[i][0] - spots[j][0]) > (widths[i] + widths[j]) / 2 or abs(spots[i][1] - spots[j][1]) > high
         for i in range(len(names))
         for j in range(i)
     )

@@ -40,7 +40,7 @@ def kl(material: Material) -> Figure:
         3.6,
         verdict.sentence.split(". ")[0].rstrip(".:"),
         "Mean KL divergence from the prior in nats per picture, over "
-        f"{len(material.posterior.kl)} {material.split} pictures; {number(sum(found.values()))} nats "
+        f"{len(material.posterior.kl):,} {material.split} pictures; {number(sum(found.values()))} nats "
         f"in all.{left_out}",
     )
     axes = figure.add_subplot()

@@ -11,7 +11,7 @@ from distaff.figures.style import ACCENT, dress, page
 from distaff.model.pixels import Floats
 
 PANELS, COLUMNS, FEWEST = 6, 3, 10
-TSNE_PICTURES, PERPLEXITY = 2000, 30
+TSNE_PICTURES, PERPLEXITY, STEPS = 1500, 30, 750
 
 
 def not_two_latents(material: Material) -> str | None:
@@ -40,11 +40,14 @@ def draw_map(material: Material, points: Floats, title: str, note: str, labels: 
     left_out = (
         f" {len(shown)} of {len(table.attributes)} attributes." if len(table.attributes) > PANELS else ""
     )
+    # One unit is as long up as across, so a flat map gets flat axes.
+    across, up = np.ptp(points, axis=0) + 1e-9
+    shape = float(np.clip(0.84 * up / across, 0.5, 0.84))
     figure = page(
         side * columns,
-        side * 0.84 * rows,
+        side * shape * rows,
         title,
-        f"{len(points)} {material.split} pictures. {note}{left_out}",
+        f"{len(points):,} {material.split} pictures. {note}{left_out}",
     )
     for index in range(count):
         axes = figure.add_subplot(rows, columns, index + 1)
@@ -105,9 +108,13 @@ def map_pca(material: Material) -> Figure:
 def neighbour_embedding(codes: Floats) -> Floats:
     """Return scikit-learn's t-SNE of codes [n, D] in the plane: [n, 2], by a fixed seed."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
     perplexity = min(PERPLEXITY, (len(codes) - 1) / 3)
-    points: Floats = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(codes)
+    embedding = TSNE(perplexity=perplexity, init="pca", max_iter=STEPS, random_state=0)
+    # More threads than free processors wait for each other; one is hardly slower on so few points.
+    with threadpool_limits(1):
+        points: Floats = embedding.fit_transform(codes)
     return points
 
 

@@ -86,7 +86,7 @@ def sheet(
         if row.opens and number:
             y += GROUP_GAP - GAP
         if row.heads:
-            y += round(SMALL * LEADING * PIXELS_PER_POINT)
+            y += round(SMALL * LEADING * PIXELS_PER_POINT) + 4
         tops.append(y)
         y += high + GAP
     page_height = y - GAP + MARGIN
@@ -118,7 +118,7 @@ def sheet(
                 head = elide(row.heads[column], SMALL, wide + GAP - 2)
                 axes.text(
                     x + wide / 2,
-                    top - 7,
+                    top - 10,
                     head,
                     ha="center",
                     va="baseline",

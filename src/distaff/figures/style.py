@@ -147,5 +147,10 @@ def signed(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number in three digits with a true minus sign."""
-    return f"{value:.3g}".replace("-", "−")
+    """Write a number in three digits, or to its unit, with a true minus sign."""
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
+
+
+def tick(value: float, _: float = 0) -> str:
+    """Write the number at a tick in full, with a true minus sign."""
+    return f"{value:,.10g}".replace("-", "−")

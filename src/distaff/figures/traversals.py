@@ -11,8 +11,8 @@ from distaff.figures.sheet import Row, sheet
 from distaff.figures.style import signed
 from distaff.model.pixels import Floats
 
-LATENTS, SIDE = 10, 5
-"""Latents at most, and pictures on either side of the centre."""
+LATENTS, IDLE_LATENTS, SIDE = 10, 3, 5
+"""Latents at most (when all are idle, too), and pictures on either side of the centre."""
 
 HEADS = ["1%", *[""] * (SIDE - 1), "own code", *[""] * (SIDE - 1), "99%"]
 
@@ -46,8 +46,9 @@ def traversals(material: Material) -> Figure:
     base = base_row(material)
     code = material.codes[base]
     known = material.known(np.array([base]))
+    living = found.order[found.active[found.order]]
     rows: list[Row] = []
-    for position in found.order[:LATENTS]:
+    for position in living[:LATENTS] if len(living) else found.order[:IDLE_LATENTS]:
         column = found.columns[position]
         low, high = found.low[position], found.high[position]
         values = path(low, float(code[column]), high)
@@ -62,8 +63,14 @@ def traversals(material: Material) -> Figure:
                 heads=() if rows else HEADS,
             )
         )
-    total = len(found.order)
-    shown = f"the {len(rows)} most active of {total}" if total > len(rows) else "the most active first"
+    shown = "the most active first"
+    if len(living) > len(rows):
+        shown = f"the {len(rows)} most active of {len(living)}"
+    idle = len(found.order) - len(living)
+    if not len(living):
+        shown = f"all {idle} idle"
+    elif idle:
+        shown += f", {idle} idle left out"
     return sheet(
         rows,
         "What each latent does",
