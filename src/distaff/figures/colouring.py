@@ -10,6 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, ListedColormap, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from distaff.data import Attribute
 from distaff.figures.material import first_some, name_value
@@ -139,7 +140,9 @@ def _scale(attribute: Attribute, values: Floats) -> tuple[Colormap, Normalize, l
         low, high = np.percentile(values, (1, 99)) if len(values) else (0.0, 1.0)
         if attribute.kind == "circular":
             low, high = 0.0, attribute.period or float(high)
-        return colours, Normalize(low, max(high, low + 1e-9)), [float(x) for x in np.linspace(low, high, 5)]
+        round_numbers = MaxNLocator(5).tick_values(low, high)
+        ticks = [float(each) for each in round_numbers if low <= each <= high]
+        return colours, Normalize(low, max(high, low + 1e-9)), ticks
     if attribute.kind == "circular":
         top = attribute.period or float(attribute.size)
         return colours, Normalize(0, top), first_some(np.arange(attribute.size), 5)

@@ -68,7 +68,7 @@ def traversals(material: Material) -> Figure:
         shown = f"the {len(rows)} most active of {len(living)}"
     idle = len(found.order) - len(living)
     if not len(living):
-        shown = f"all {idle} idle"
+        shown = f"all {idle} idle, {len(rows)} shown"
     elif idle:
         shown += f", {idle} idle left out"
     return sheet(
