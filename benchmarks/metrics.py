@@ -173,13 +173,25 @@ def main() -> None:
         ("irs", 1, lambda: metrics.irs(*train), lambda: plain_irs(train)),
         ("infomec", 1, lambda: metrics.infomec(*train), lambda: plain_infomec(train)),
         (
-            "beta_vae_score",
+            "beta_vae_score, from rows",
+            1,
+            lambda: metrics.beta_vae_score(FactorSampler.from_arrays(*train), **votes),
+            lambda: plain_beta_vae(table, counts),
+        ),
+        (
+            "factor_vae_score, from rows",
+            1,
+            lambda: metrics.factor_vae_score(FactorSampler.from_arrays(*train), **votes),
+            lambda: plain_factor_vae(table, counts),
+        ),
+        (
+            "beta_vae_score, whole grid",
             1,
             lambda: metrics.beta_vae_score(sampler, **votes),
             lambda: plain_beta_vae(table, counts),
         ),
         (
-            "factor_vae_score",
+            "factor_vae_score, whole grid",
             1,
             lambda: metrics.factor_vae_score(sampler, **votes),
             lambda: plain_factor_vae(table, counts),
