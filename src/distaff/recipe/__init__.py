@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distaff.recipe.catalogue import describe, shipped
 
 if TYPE_CHECKING:
-    from distaff.recipe.library import from_yaml, load_recipe, parse_settings, to_yaml
+    from distaff.recipe.reading import from_yaml, load_recipe, parse_settings, to_yaml
     from distaff.recipe.recipe import Recipe, TrainOptions
 
 __all__ = [
