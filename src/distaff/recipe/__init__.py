@@ -29,5 +29,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'distaff.recipe' has no attribute {name!r}")
-    module = "recipe" if name in {"Recipe", "TrainOptions"} else "library"
+    module = "recipe" if name in {"Recipe", "TrainOptions"} else "reading"
     return getattr(import_module(f"distaff.recipe.{module}"), name)
