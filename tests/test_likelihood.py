@@ -21,6 +21,18 @@ def test_gaussian_agrees_with_torch(variance):
     assert torch.allclose(likelihood.log_probability(output, images), expected, rtol=1e-4)
 
 
+def test_squared_errors_count_in_standard_units():
+    likelihood = Mse(mean=0.1, deviation=0.5).build()
+    images = torch.rand(2, 1, 4, 4)
+    output = likelihood.units(images)
+    assert torch.allclose(likelihood.picture(output), images, atol=1e-6)
+    assert torch.allclose(likelihood.log_probability(output + 2, images), torch.tensor(-64.0))
+    assert torch.allclose(
+        likelihood.log_probability(torch.zeros(2, 1, 4, 4), images),
+        -4 * (images - 0.1).square().flatten(1).sum(1),
+    )
+
+
 def test_a_learned_variance_finds_the_error():
     likelihood = GaussianPixels("learned").build()
     output, images = torch.zeros(1, 1, 100, 100), 0.3 * torch.randn(1, 1, 100, 100)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from distaff.schedule import SCHEDULES, Constant, Cosine, Cyclical, Exponential, Linear, Sigmoid, Steps
+from distaff.schedule import SCHEDULES, Constant, Cosine, Cyclical, Delay, Exponential, Linear, Sigmoid, Steps
 
 RAMPS = [Linear, Cosine, Exponential, Sigmoid]
 
@@ -98,6 +98,12 @@ def test_the_flattest_and_the_steepest_sigmoid_are_numbers(steepness):
             Sigmoid(0, 1, steepness=wrong)
 
 
+def test_a_delay_holds_zero_and_then_follows_the_same_clock():
+    delay = Delay("10%", Linear(0, 1))
+    assert [delay.value(step, 100) for step in (0, 9, 10, 50, 100)] == [0, 0, 0.1, 0.5, 1]
+    assert (delay.last_change(100), Delay(80, 1.0).last_change(100)) == (100, 80)
+
+
 def test_an_exponential_through_zero_is_refused():
     with pytest.raises(ValidationError, match="both ends need the same sign"):
         Exponential(1, 0)
@@ -112,6 +118,7 @@ def test_every_schedule_reads_what_it_writes():
         Sigmoid(3, 4),
         Cyclical(0, 1),
         Steps({0: 1.0}),
+        Delay(10, Linear(0, 1)),
     ]
     assert {type(each) for each in examples} == set(SCHEDULES)
     for each in examples:

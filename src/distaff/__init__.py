@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from distaff.latent import L2, Argmax, ArgmaxNorm, Gaussian, Sampled, Softmax
     from distaff.likelihood import Bernoulli, GaussianPixels, Laplace, Mse
     from distaff.model import Model
-    from distaff.network import Conv, Folded, Mlp, Pair, Resnet
+    from distaff.network import Conv, Folded, Keras, Mlp, Pair, Resnet
     from distaff.objective import KL, Classify, Reconstruction, Supervise
     from distaff.recipe import Recipe
     from distaff.run import Run, load
-    from distaff.schedule import Constant, Cosine, Cyclical, Exponential, Linear, Sigmoid, Steps
+    from distaff.schedule import Constant, Cosine, Cyclical, Delay, Exponential, Linear, Sigmoid, Steps
     from distaff.training import train
 
 __all__ = [
@@ -34,11 +34,13 @@ __all__ = [
     "Conv",
     "Cosine",
     "Cyclical",
+    "Delay",
     "Exponential",
     "Folded",
     "Gaussian",
     "GaussianPixels",
     "InputError",
+    "Keras",
     "Laplace",
     "Linear",
     "Mlp",
@@ -68,11 +70,11 @@ _NAMES = {
     "latent": ("L2", "Argmax", "ArgmaxNorm", "Gaussian", "Sampled", "Softmax"),
     "likelihood": ("Bernoulli", "GaussianPixels", "Laplace", "Mse"),
     "model": ("Model",),
-    "network": ("Conv", "Folded", "Mlp", "Pair", "Resnet"),
+    "network": ("Conv", "Folded", "Keras", "Mlp", "Pair", "Resnet"),
     "objective": ("KL", "Classify", "Reconstruction", "Supervise"),
     "recipe": ("Recipe",),
     "run": ("Run", "load"),
-    "schedule": ("Constant", "Cosine", "Cyclical", "Exponential", "Linear", "Sigmoid", "Steps"),
+    "schedule": ("Constant", "Cosine", "Cyclical", "Delay", "Exponential", "Linear", "Sigmoid", "Steps"),
     "training": ("train",),
 }
 _MODULE = {name: module for module, names in _NAMES.items() for name in names}

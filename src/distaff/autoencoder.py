@@ -77,7 +77,7 @@ class Autoencoder(nn.Module):
         generator: torch.Generator | None = None,
     ) -> dict[str, State]:
         """Return the state of every block for pictures [b, c, h, w] in [0, 1]."""
-        numbers = self.head(self.encoder(images, condition))
+        numbers = self.head(self.encoder(self.likelihood.units(images), condition))
         with torch.autocast(images.device.type, enabled=False):
             states: dict[str, State] = self.latent(numbers.float(), sample=sample, generator=generator)
         return states

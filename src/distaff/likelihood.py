@@ -29,6 +29,10 @@ class Likelihood(nn.Module, ABC):
         """Return the mean picture in [0, 1]: [b, c, h, w] -> [b, c, h, w]."""
         return output.clamp(0, 1)
 
+    def units(self, images: Tensor) -> Tensor:
+        """Return pictures in the units that the encoder reads: [b, c, h, w] -> [b, c, h, w]."""
+        return images
+
 
 class BernoulliLikelihood(Likelihood):
     """Each pixel is on with probability sigmoid(output); grey pixels count as probabilities."""
@@ -70,11 +74,26 @@ class GaussianLikelihood(Likelihood):
 
 
 class SquaredError(Likelihood):
-    """The sum of squared errors, read as a log-likelihood up to its constant (variance 1/2)."""
+    """The sum of squared errors, read as a log-likelihood up to its constant (variance 1/2).
+
+    Encoder and decoder see standardised pixels, (x - mean) / deviation, and errors count in those units.
+    """
+
+    def __init__(self, mean: float, deviation: float) -> None:
+        super().__init__()
+        self.mean, self.deviation = mean, deviation
 
     def log_probability(self, output: Tensor, images: Tensor) -> Tensor:
-        """Return -sum (x - output)^2: [b, c, h, w], [b, c, h, w] -> [b]."""
-        return -(images - output).square().flatten(1).sum(1)
+        """Return -sum (units(x) - output)^2: [b, c, h, w], [b, c, h, w] -> [b]."""
+        return -(self.units(images) - output).square().flatten(1).sum(1)
+
+    def picture(self, output: Tensor) -> Tensor:
+        """Return the picture in [0, 1]: [b, c, h, w] -> [b, c, h, w]."""
+        return (output * self.deviation + self.mean).clamp(0, 1)
+
+    def units(self, images: Tensor) -> Tensor:
+        """Return standardised pixels: [b, c, h, w] -> [b, c, h, w]."""
+        return (images - self.mean) / self.deviation
 
 
 class LaplaceLikelihood(Likelihood):
@@ -112,13 +131,15 @@ class GaussianPixels(Spec):
 
 
 class Mse(Spec):
-    """The sum of squared errors over pixels."""
+    """The sum of squared errors over pixels standardised by `mean` and `deviation`, as they are if not given."""
 
     tag: ClassVar[str] = "mse"
+    mean: float = Field(default=0.0, allow_inf_nan=False)
+    deviation: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     def build(self) -> Likelihood:
         """Return the likelihood."""
-        return SquaredError()
+        return SquaredError(self.mean, self.deviation)
 
 
 class Laplace(Spec):

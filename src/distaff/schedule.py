@@ -215,7 +215,28 @@ class Steps(Schedule):
         return max(moment_to_step(moment, total) for moment in self.at)
 
 
-SCHEDULES = (Constant, Linear, Cosine, Exponential, Sigmoid, Cyclical, Steps)
+class Delay(Schedule):
+    """Another schedule, held at 0 before step `until`."""
+
+    tag: ClassVar[str] = "delay"
+    until: Moment
+    then: Weight
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """0 and the levels of the schedule that follows."""
+        return (0.0, *self.then.levels)
+
+    def value(self, step: int, total: int) -> float:
+        """Return 0 before `until`, then the value of the schedule that follows at the same step."""
+        return self.then.value(step, total) if step >= moment_to_step(self.until, total) else 0.0
+
+    def last_change(self, total: int) -> int:
+        """Return when the schedule that follows no longer moves."""
+        return max(moment_to_step(self.until, total), self.then.last_change(total))
+
+
+SCHEDULES = (Constant, Linear, Cosine, Exponential, Sigmoid, Cyclical, Steps, Delay)
 
 
 def _number_to_constant(value: Any) -> Any:
@@ -238,3 +259,5 @@ Weight = Annotated[
     PlainSerializer(_constant_to_number),
 ]
 """A number or a schedule; a number is read as `Constant`."""
+
+Delay.model_rebuild()

@@ -32,6 +32,15 @@ def test_softplus_scale_is_log_one_plus_e_to_the_rho():
     assert torch.allclose((0.5 * log_variance).exp(), torch.log1p(rho[:, 2:].exp()), atol=1e-6)
 
 
+def test_a_cut_keeps_the_decoders_gradient_from_the_encoder_but_not_the_kls():
+    numbers = torch.randn(4, 6, requires_grad=True)
+    (block,) = Gaussian(3, cut=True).build({})
+    state = block(numbers, sample=True, generator=None)
+    assert not state.code.requires_grad
+    block.kl(state).sum().backward()
+    assert numbers.grad.abs().min() > 0
+
+
 def test_the_abs_penalty_has_the_mean_itself():
     mean, log_variance = torch.tensor([[3.0]]), torch.zeros(1, 1)
     assert normal_kl(mean, log_variance, "square").item() == pytest.approx(4.5)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from distaff.errors import InputError
 from distaff.latent import Gaussian
-from distaff.network import Conv, Folded, Mlp, Pair, Resnet, initialise
+from distaff.network import Conv, Folded, Keras, Mlp, Pair, Resnet, initialise
 from distaff.network.resnet import Residual
 from distaff.objective import Classify
 
@@ -14,6 +14,7 @@ NETWORKS = [
     Mlp(hidden=(16,)),
     Conv(hidden=(16,)),
     Folded(channels=8, hidden=(16,)),
+    Keras(channels=(4, 8)),
     Resnet(hidden=(16,)),
     Pair(),
 ]

@@ -98,6 +98,16 @@ def test_the_encoder_feels_the_classifiers_weight(model, batch):
     assert torch.allclose(gradient(10.0), 10 * gradient(1.0), rtol=1e-4, atol=1e-7)
 
 
+def test_the_average_kl_is_the_sum_over_the_number_of_dimensions(model, batch):
+    torch.manual_seed(0)
+    whole, _, _ = loss_of([Reconstruction(0.0), KL()], model, batch)
+    torch.manual_seed(0)
+    mean, _, _ = loss_of([Reconstruction(0.0), KL(average=True)], model, batch)
+    # Four normal latents and one categorical.
+    assert mean.total.item() == pytest.approx(whole.total.item() / 5)
+    assert torch.equal(mean.values["kl"], whole.values["kl"])
+
+
 @pytest.mark.parametrize(
     ("specs", "message"),
     [

@@ -53,6 +53,7 @@ def test_a_shipped_recipe_reads_back_what_it_writes(name):
         ("network.pair.decoder.conv.hidden=[8]", lambda r: r.network.decoder.hidden, (8,)),
         ("latent.0.gaussian.size=3", lambda r: r.latent[0].size, 3),
         ("latent.0.softmax.teach=0.5", lambda r: (r.latent[0].tag, r.latent[0].teach), ("softmax", 0.5)),
+        ("latent.gaussian=softmax", lambda r: r.latent[0].tag, "softmax"),
         ("likelihood.laplace.scale=2", lambda r: r.likelihood.scale, 2),
         ("likelihood=gaussian", lambda r: r.likelihood.variance, "learned"),
         ("loss.classify.weight.sigmoid.from=7", lambda r: r.loss[1].weight.start, 7),
@@ -149,3 +150,8 @@ def test_a_name_too_long_for_a_file_is_said_shortly():
 def test_public_names_are_the_parts():
     assert distaff.Gaussian is Gaussian
     assert distaff.Recipe is Recipe
+
+
+def test_a_part_in_anothers_place_keeps_the_fields_that_both_have():
+    recipe = load_recipe("original/supervised").changed({"latent.softmax": "argmax_norm"})
+    assert (recipe.latent[0].tag, recipe.latent[0].head) == ("argmax_norm", "normal")

@@ -47,16 +47,16 @@ class GaussianBlock(Block):
 
     kind: ClassVar[str] = "gaussian"
 
-    def __init__(self, name: str, size: int, scale: Scale) -> None:
+    def __init__(self, name: str, size: int, scale: Scale, cut: bool) -> None:
         super().__init__()
-        self.name, self.attribute, self.scale = name, None, scale
+        self.name, self.attribute, self.scale, self.cut = name, None, scale, cut
         self.inputs, self.outputs = 2 * size, size
 
     def forward(self, numbers: Tensor, *, sample: bool, generator: torch.Generator | None) -> State:
         """Read [b, 2 size] numbers into a normal posterior and its code [b, size]."""
         mean, log_variance = split_head(numbers, self.scale)
         code = reparametrise(mean, log_variance, generator) if sample else mean
-        return State(code, mean=mean, log_variance=log_variance)
+        return State(code.detach() if self.cut else code, mean=mean, log_variance=log_variance)
 
     def kl(self, state: State, penalty: Penalty = "square") -> Tensor:
         """Return the KL divergence in nats for each dimension: [b, size]."""
@@ -70,13 +70,17 @@ class GaussianBlock(Block):
 
 
 class Gaussian(Spec):
-    """A block of `size` normal latents; `scale` says how the encoder's number becomes sigma."""
+    """A block of `size` normal latents; `scale` says how the encoder's number becomes sigma.
+
+    `cut` keeps the decoder's gradient from the encoder, which then learns from the KL alone.
+    """
 
     tag: ClassVar[str] = "gaussian"
     size: int = Field(default=10, ge=1, le=65536)
     scale: Scale = "exp"
     name: str = "z"
+    cut: bool = False
 
     def build(self, domains: dict[str, Domain]) -> list[Block]:
         """Return the block; it needs no attribute."""
-        return [GaussianBlock(self.name, self.size, self.scale)]
+        return [GaussianBlock(self.name, self.size, self.scale, self.cut)]

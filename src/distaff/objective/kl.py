@@ -31,9 +31,11 @@ class KLTerm(Term):
         capacity: Schedule | None,
         penalty: Penalty,
         free_bits: float,
+        average: bool,
     ) -> None:
         super().__init__()
         self.name, self.blocks, self.penalty, self.free_bits = name, blocks, penalty, free_bits
+        self.average = average
         self.schedules = {name: weight}
         if capacity is not None:
             self.schedules[f"{name}.capacity"] = capacity
@@ -53,7 +55,7 @@ class KLTerm(Term):
         mean = nats.mean(0)
         if self.free_bits:
             mean = mean.clamp(min=self.free_bits)
-        loss = mean.sum()
+        loss = mean.mean() if self.average else mean.sum()
         capacity = weights.get(f"{self.name}.capacity")
         if capacity is not None:
             loss = (loss - capacity).abs()
@@ -71,13 +73,17 @@ def _refuse_reserved(name: str) -> str:
 
 
 class KL(TermSpec):
-    """`penalty` is square or abs; `capacity` in nats; `free_bits` in nats per dimension; `blocks` by name."""
+    """`penalty` is square or abs; `capacity` in nats; `free_bits` in nats per dimension; `blocks` by name.
+
+    `average` weighs the mean over the dimensions in place of their sum, as some published systems do.
+    """
 
     tag: ClassVar[str] = "kl"
     weight: Weight = Constant(1.0)
     penalty: Penalty = "square"
     capacity: Weight | None = None
     free_bits: float = Field(default=0.0, ge=0)
+    average: bool = False
     blocks: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     name: Annotated[str, AfterValidator(_refuse_reserved)] | None = None
 
@@ -91,4 +97,4 @@ class KL(TermSpec):
                     f"loss.kl.blocks: no latent block is called {name!r}; {nearest(name, known)}"
                 )
         name = self.name or "kl"
-        return KLTerm(name, blocks, self.weight, self.capacity, self.penalty, self.free_bits)
+        return KLTerm(name, blocks, self.weight, self.capacity, self.penalty, self.free_bits, self.average)

@@ -35,6 +35,10 @@ def _refuse_negative(value: Schedule) -> Schedule:
     return value
 
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+"""How much of a running mean is kept from step to step."""
+
+
 class TrainOptions(Record):
     """How long and how fast to train.
 
@@ -42,6 +46,7 @@ class TrainOptions(Record):
     has it), `seed`, `valid_every` and `checkpoint_every` (steps), `patience`: stop after this many
     validations without a better loss, counted once every schedule has ended (None: never).
     `labelled_share`: at least this share of every batch carries a label, where only some pictures do.
+    `adam_betas`: how much Adam keeps of its means of the gradient and of its square.
     """
 
     steps: int = Field(default=12_000, ge=1)
@@ -53,6 +58,7 @@ class TrainOptions(Record):
     checkpoint_every: int = Field(default=1000, ge=1)
     patience: int | None = Field(default=None, ge=1)
     labelled_share: float = Field(default=0.0, ge=0, lt=1)
+    adam_betas: tuple[Decay, Decay] = (0.9, 0.999)
     gradient_clip: float | None = Field(default=None, gt=0)
 
 
@@ -128,7 +134,8 @@ def _set(raw: dict[str, Any], path: str, value: Any) -> None:
     if isinstance(spot, list):
         index = _index(spot, key, ".".join(walked))
         tag = next(iter(spot[index]))
-        spot[index] = value if isinstance(value, dict) else {tag: value}
+        if not (isinstance(value, str) and _replace(spot[index], value)):
+            spot[index] = value if isinstance(value, dict) else {tag: value}
         return
     if not (isinstance(spot, dict) and key in spot) and not _replace(spot, key):
         # A tagged part, {gaussian: {...}}: its fields lie one level down.
@@ -153,14 +160,16 @@ def _enter(spot: Any, part: str, walked: str) -> Any:
 
 
 def _replace(spot: Any, tag: str) -> bool:
-    """Put the part called `tag`, with its defaults, in the place of another of its family."""
+    """Put the part called `tag` in the place of another of its family; it keeps the fields that both have."""
     if not isinstance(spot, dict) or len(spot) != 1:
         return False
     present = next(iter(spot))
     for family in FAMILIES:
         if present in family and tag in family:
-            spot.clear()
-            spot.update(family[tag]().model_dump(mode="json", by_alias=True))
+            part = family[tag]().model_dump(mode="json", by_alias=True)
+            kept = spot.pop(present) or {}
+            part[tag] |= {field: kept[field] for field in part[tag].keys() & kept.keys()}
+            spot.update(part)
             return True
     return False
 

@@ -78,7 +78,10 @@ class Trainee(lightning.LightningModule):
         """Return Adam in its fused form."""
         parameters = [each for each in self.parameters() if each.requires_grad]
         return torch.optim.Adam(
-            parameters, lr=self.recipe.train.lr.value(0, self.recipe.train.steps), fused=True
+            parameters,
+            lr=self.recipe.train.lr.value(0, self.recipe.train.steps),
+            betas=self.recipe.train.adam_betas,
+            fused=True,
         )
 
     def is_sound(self) -> bool:
