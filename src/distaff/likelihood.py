@@ -131,7 +131,7 @@ class GaussianPixels(Spec):
 
 
 class Mse(Spec):
-    """The sum of squared errors over pixels standardised by `mean` and `deviation`, as they are if not given."""
+    """The sum of squared errors over pixels, standardised by `mean` and `deviation` where they are given."""
 
     tag: ClassVar[str] = "mse"
     mean: float = Field(default=0.0, allow_inf_nan=False)
