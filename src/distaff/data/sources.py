@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from distaff.data import digits, fashion_mnist, folder, mnist, npz, sprites
+from distaff.data import digits, fashion_mnist, folder, mnist, npz, sprites, sprites_colour
 from distaff.data.dataset import Found
 from distaff.data.options import DataOptions
 from distaff.errors import InputError, nearest
@@ -38,6 +38,13 @@ SOURCES: dict[str, Source] = {
         size="737,280 of 64 x 64, black and white",
         origin="drawn here from the factors",
         find=sprites.find,
+    ),
+    "sprites-colour": Source(
+        about="the sprites in colour: one of 12 hues on one of 8 greys, drawn once for each",
+        attributes="those of sprites, colour (12), background (8)",
+        size="737,280 of 64 x 64, colour",
+        origin="drawn here from the factors",
+        find=sprites_colour.find,
     ),
     "digits": Source(
         about="handwritten digits, small enough for a first try",

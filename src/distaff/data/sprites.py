@@ -62,14 +62,14 @@ def render_packed(factors: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     return rasterise(outlines, corners, which, 16 + 32 * factors[:, 3:] / 31)
 
 
-def check(factors: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """The factors as int64 [n, 5]; InputError if they are not that or out of range."""
+def check(factors: npt.ArrayLike, known: tuple[Attribute, ...] = FACTORS) -> npt.NDArray[np.int64]:
+    """The factors as int64 [n, k] for k known ones; InputError if they are not that or out of range."""
     given = np.asarray(factors)
-    if given.ndim != 2 or given.shape[1] != len(FACTORS):
-        raise InputError(f"sprites: factors have shape {list(given.shape)}: they must be [n, {len(FACTORS)}]")
+    if given.ndim != 2 or given.shape[1] != len(known):
+        raise InputError(f"sprites: factors have shape {list(given.shape)}: they must be [n, {len(known)}]")
     if given.dtype.kind not in "iu" and not (given.dtype.kind == "f" and np.all(given == np.rint(given))):
         raise InputError("sprites: factors must be whole numbers")
-    for factor, column in zip(FACTORS, given.T, strict=True):
+    for factor, column in zip(known, given.T, strict=True):
         if len(column) and not 0 <= column.min() <= column.max() < factor.size:
             wrong = column.min() if column.min() < 0 else column.max()
             raise InputError(f"sprites: {factor.name} {wrong:g} is out of range: 0 to {factor.size - 1}")
@@ -90,13 +90,21 @@ def find(place: str | None, options: DataOptions) -> Found:  # noqa: ARG001 - ev
         )
 
     def open_rows(rows: Rows) -> Opened:
-        if len(rows) < COUNT:
-            bits = render_packed(_factors(rows))
-        else:
-            bits = keep("sprites-1", (COUNT, int(np.prod(SHAPE)) // 8), _draw_all)
-        return Opened(PackedImages(bits, SHAPE), rows)
+        return Opened(draw(rows), rows)
 
-    return Found("sprites", tabulate(_factors(np.arange(COUNT))), open_rows)
+    return Found("sprites", tabulate(factors_of(np.arange(COUNT))), open_rows)
+
+
+def draw(rows: Rows) -> PackedImages:
+    """The sprites of sorted rows of the whole set; all of them are drawn once and kept on disk."""
+    if len(rows) < COUNT:
+        return PackedImages(render_packed(factors_of(rows)), SHAPE)
+    return PackedImages(keep("sprites-1", (COUNT, int(np.prod(SHAPE)) // 8), _draw_all), SHAPE)
+
+
+def factors_of(rows: Rows) -> npt.NDArray[np.int64]:
+    """The factors of rows of the whole set: int64 [m, 5]."""
+    return np.stack(np.unravel_index(rows, SIZES), axis=1)
 
 
 def tabulate(factors: npt.NDArray[np.int64]) -> AttributeTable:
@@ -126,11 +134,7 @@ def classes_of(name: str, array: npt.NDArray[Any], where: str) -> npt.NDArray[np
 
 def _draw_all() -> Iterator[Bytes]:
     for start in range(0, COUNT, BLOCK):
-        yield render_packed(_factors(np.arange(start, min(start + BLOCK, COUNT))))
-
-
-def _factors(rows: Rows) -> npt.NDArray[np.int64]:
-    return np.stack(np.unravel_index(rows, SIZES), axis=1)
+        yield render_packed(factors_of(np.arange(start, min(start + BLOCK, COUNT))))
 
 
 @cache
