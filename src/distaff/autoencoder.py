@@ -93,12 +93,17 @@ class Autoencoder(nn.Module):
         images: Tensor,
         condition: Tensor | None = None,
         *,
+        seen: Tensor | None = None,
         labels: dict[str, Tensor] | None = None,
         sample: bool = True,
         generator: torch.Generator | None = None,
     ) -> Output:
-        """Encode, draw codes and decode; `labels` (float [b] each, NaN missing) teach their blocks."""
-        states = self.encode(images, condition, sample=sample, generator=generator)
+        """Encode, draw codes and decode; `labels` (float [b] each, NaN missing) teach their blocks.
+
+        `seen` is what the encoder sees of the condition, all of it if None.
+        """
+        known = condition if seen is None else seen
+        states = self.encode(images, known, sample=sample, generator=generator)
         if labels is not None:
             self.latent.teach(states, labels, generator)
         code = self.latent.join(states)

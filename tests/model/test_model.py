@@ -5,6 +5,7 @@ import torch
 from distaff import KL, L2, Classify, Gaussian, InputError, Recipe, Sampled, Softmax
 from distaff.data import Attribute
 from distaff.model import Model, bound_terms, build, has_bound, judge_collapse, log_weights, resolve
+from distaff.model.condition import likeliest_condition
 
 ATTRIBUTES = (
     Attribute(name="shape", kind="categorical", values=("square", "ellipse", "heart")),
@@ -119,6 +120,19 @@ def test_a_conditional_model_draws_what_it_is_told_and_takes_unknown_labels():
     assert condition["shape"].tolist() == [2, 2, 2, 2]
     assert codes.shape == (4, 3)
     assert not np.allclose(model.edit(images, shape="heart"), model.edit(images, shape="square"))
+
+
+def test_an_unknown_condition_is_the_class_that_draws_the_picture_best():
+    model = make(condition="shape", latent=[Gaussian(3)])
+    codes, condition = model.sample_codes(30)
+    images = model.decode(codes, attributes=condition)
+    found = likeliest_condition(model, images, codes, None)
+    assert np.array_equal(found["shape"], condition["shape"])
+    told = likeliest_condition(model, images, codes, {"shape": "heart"})
+    assert set(told["shape"]) == {2}
+    guessed = likeliest_condition(model, images, model.encode(images), None)
+    again = model.decode(model.encode(images), attributes=guessed)
+    assert np.array_equal(model.reconstruct(images), again)
 
 
 def test_a_class_without_a_block_is_met_by_rejection():

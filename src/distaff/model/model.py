@@ -16,6 +16,7 @@ from distaff.data import Attribute
 from distaff.errors import InputError, nearest
 from distaff.latent import AttributeBlock
 from distaff.model.build import condition_code, domains
+from distaff.model.condition import likeliest_condition
 from distaff.model.draw import draw_believed
 from distaff.model.pixels import Floats, read_pictures, show_pictures
 from distaff.objective import ClassifyTerm, Objective
@@ -126,8 +127,13 @@ class Model:
         return show_pictures(self._in_batches(len(array), decode, self.image_shape))
 
     def reconstruct(self, images: npt.ArrayLike, *, attributes: Known | None = None) -> Floats:
-        """Return the pictures decoded from their own mean codes: float32 [n, h, w] or [n, h, w, c]."""
-        return self.decode(self.encode(images, attributes=attributes), attributes=attributes)
+        """Return the pictures decoded from their own mean codes: float32 [n, h, w] or [n, h, w, c].
+
+        What is unknown of the condition is taken to be the class under which the picture is drawn best.
+        """
+        codes = self.encode(images, attributes=attributes)
+        known = likeliest_condition(self, images, codes, attributes) if self.condition else None
+        return self.decode(codes, attributes=known)
 
     def read(self, codes: npt.ArrayLike) -> dict[str, Floats]:
         """Return class indices (or numbers) of every readable attribute, read from codes [n, D]."""
@@ -143,7 +149,11 @@ class Model:
 
     def probabilities(self, images: npt.ArrayLike, *, attributes: Known | None = None) -> dict[str, Floats]:
         """Return how probable each class is, [n, size] for each readable attribute that can tell."""
-        found = self._probabilities(self.encode(images, attributes=attributes))
+        return self.read_probabilities(self.encode(images, attributes=attributes))
+
+    def read_probabilities(self, codes: npt.ArrayLike) -> dict[str, Floats]:
+        """Return how probable each class is, read from codes [n, D]; see `probabilities`."""
+        found = self._probabilities(self._read_codes(codes))
         return {name: chances for name, (_, chances) in found.items() if chances is not None}
 
     def labels(self, name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -169,9 +179,7 @@ class Model:
             columns = self.network.latent.slices[block.name]
             with torch.inference_mode():
                 if name in attributes:
-                    values = torch.from_numpy(self._values(name, attributes[name], len(array))).to(
-                        self.device
-                    )
+                    values = torch.from_numpy(self.values(name, attributes[name], len(array))).to(self.device)
                 else:
                     values = block.read(torch.from_numpy(array[:, columns]).to(self.device))
                 array[:, columns] = block.write(values).cpu().numpy()
@@ -180,7 +188,8 @@ class Model:
     def edit(self, images: npt.ArrayLike, **attributes: Any) -> Floats:
         """Return the pictures with some attributes changed and everything else kept.
 
-        Attribute models change the code, conditional ones the condition (`from` the labels read as unknown).
+        Attribute models change the code, conditional ones the condition; what else the condition holds is
+        read from the picture as `reconstruct` does.
         """
         conditions = {name: value for name, value in attributes.items() if name in self.condition}
         rest = {
@@ -191,7 +200,8 @@ class Model:
         codes = self.encode(images)
         if rest:
             codes = self.write(codes, **rest)
-        return self.decode(codes, attributes=conditions or None)
+        known = likeliest_condition(self, images, codes, conditions) if self.condition else None
+        return self.decode(codes, attributes=known)
 
     def sample(self, n: int, *, seed: int = 0, **attributes: Any) -> Floats:
         """Draw n new pictures, with any settable attributes given: `sample(16, digit=3)`.
@@ -211,7 +221,7 @@ class Model:
             if name not in self.settable:
                 raise InputError(f"{name!r} cannot be set in this model; {nearest(name, self.settable)}")
         generator = torch.Generator(self.device).manual_seed(seed)
-        values = {name: self._values(name, value, n) for name, value in attributes.items()}
+        values = {name: self.values(name, value, n) for name, value in attributes.items()}
         wanted = {name: each for name, each in values.items() if name in self._classifiers}
         wanted = {name: each for name, each in wanted.items() if name not in {*self._blocks, *self.condition}}
         classifiers = {name: self._classifiers[name] for name in wanted}
@@ -250,7 +260,7 @@ class Model:
                 found[name] = (values.cpu().numpy(), None if chances is None else chances.cpu().numpy())
         return found
 
-    def _values(self, name: str, value: Any, n: int) -> Floats:
+    def values(self, name: str, value: Any, n: int) -> Floats:
         """Return class indices or numbers float32 [n] for one value, or one for each picture."""
         attribute = self._by_name[name]
         given = np.asarray(value)
@@ -270,7 +280,7 @@ class Model:
         given = attributes or {}
         labels = {}
         for name in self.condition:
-            values = self._values(name, given[name], n) if name in given else np.full(n, np.nan, np.float32)
+            values = self.values(name, given[name], n) if name in given else np.full(n, np.nan, np.float32)
             labels[name] = torch.from_numpy(values).to(self.device)
         return condition_code(self.condition, self._domains, labels)
 

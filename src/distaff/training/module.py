@@ -15,8 +15,8 @@ from distaff.objective import Batch, Loss, Objective
 from distaff.recipe import Recipe
 from distaff.training.batches import RawBatch
 
-UNKNOWN_SHARE = 0.05
-"""How many pictures a conditional model sees without their condition in training."""
+UNKNOWN_SHARE = 0.1
+"""How many pictures the encoder of a conditional model sees without their condition in training."""
 
 
 class Trainee(lightning.LightningModule):
@@ -46,13 +46,20 @@ class Trainee(lightning.LightningModule):
         values = batch[1].to(self.device, non_blocking=True)
         labels = {attribute.name: values[:, i] for i, attribute in enumerate(self.attributes)}
         generator = self._generator(stream)
-        told = labels
-        if self.training and self.recipe.condition:
-            # So that the model also learns what to make of a picture whose condition is unknown.
+        condition = condition_code(self.recipe.condition, self._domains, labels)
+        seen = condition
+        if self.training and condition is not None:
+            # So that the encoder learns to read the style of pictures whose condition is unknown. The decoder
+            # is always told: it would otherwise look for the class in z, and z would come to hold it.
             hidden = torch.rand(len(values), generator=generator, device=self.device) < UNKNOWN_SHARE
-            told = {name: each.masked_fill(hidden, float("nan")) for name, each in labels.items()}
-        condition = condition_code(self.recipe.condition, self._domains, told)
-        output = self.model(images, condition, labels=labels if self.training else None, generator=generator)
+            seen = condition.masked_fill(hidden.unsqueeze(1), 0)
+        output = self.model(
+            images,
+            condition,
+            seen=seen,
+            labels=labels if self.training else None,
+            generator=generator,
+        )
         with torch.autocast(self.device.type, enabled=False):
             loss: Loss = self.objective(Batch(images, labels), output, self.model, self.weights)
         return loss, output
