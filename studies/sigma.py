@@ -1,4 +1,4 @@
-"""softplus against exp for sigma: the original VAE, five seeds each, at its learning rate and at ten times it.
+"""softplus against exp for sigma: the original VAE, five seeds each, at two learning rates.
 
 Usage: python studies/sigma.py DATA OUT
 """
