@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from distaff.recipe import Recipe
     from distaff.run import Run, load
     from distaff.schedule import Constant, Cosine, Cyclical, Delay, Exponential, Linear, Sigmoid, Steps
+    from distaff.supervised import SupervisedVAE
     from distaff.training import train
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Softmax",
     "Steps",
     "Supervise",
+    "SupervisedVAE",
     "__version__",
     "data",
     "evaluation",
@@ -75,6 +77,7 @@ _NAMES = {
     "recipe": ("Recipe",),
     "run": ("Run", "load"),
     "schedule": ("Constant", "Cosine", "Cyclical", "Delay", "Exponential", "Linear", "Sigmoid", "Steps"),
+    "supervised": ("SupervisedVAE",),
     "training": ("train",),
 }
 _MODULE = {name: module for module, names in _NAMES.items() for name in names}

@@ -35,7 +35,7 @@ from distaff.training.report import Reporter
 def train(
     recipe: str | Path | Recipe,
     *,
-    data: str | None = None,
+    data: str | Dataset | None = None,
     settings: Mapping[str, Any] | None = None,
     steps: int | None = None,
     seed: int | None = None,
@@ -45,20 +45,22 @@ def train(
 ) -> Run:
     """Train a model and return its run folder.
 
-    `recipe` is a shipped name, a YAML file or a Recipe; `data` replaces its source; `settings` sets fields
-    by dotted path (`{"loss.kl.weight": 4}`); `steps` and `seed` are short for `train.steps`, `train.seed`.
-    `out` is the run folder, `runs/NAME` when not given. `resume` goes on from the folder's last checkpoint,
-    or begins when there is none. Ctrl-C ends after the step in hand and leaves a usable run.
+    `recipe` is a shipped name, a YAML file or a Recipe; `data` replaces its source, or is the pictures
+    themselves; `settings` sets fields by dotted path (`{"loss.kl.weight": 4}`); `steps` and `seed` are short
+    for `train.steps` and `train.seed`. `out` is the run folder, `runs/NAME` when not given. `resume` goes on
+    from the folder's last checkpoint, or begins when there is none. Ctrl-C ends after the step in hand and
+    leaves a usable run.
 
     Raises InputError for anything the caller can mend, before anything is written where possible.
     """
-    wanted = _wanted(recipe, data, settings, steps, seed)
+    source = data.name if isinstance(data, Dataset) else data
+    wanted = _wanted(recipe, source, settings, steps, seed)
     begun = out is not None and any(
         (Path(out) / name).exists() for name in ("recipe.yaml", "checkpoint.ckpt")
     )
     if begun and not resume:
         raise InputError(f"{out}: already holds a run; resume it (--resume) or choose another --out")
-    dataset = load_data(wanted.data)
+    dataset = data if isinstance(data, Dataset) else load_data(wanted.data)
     wanted = resolve(wanted, dataset.attributes.attributes)
     shape = dataset.images.shape[1:]
     if begun:
