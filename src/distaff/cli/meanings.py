@@ -15,7 +15,10 @@ MEANINGS = {
     "attribute_accuracy": "attributes read from the code right; mean over attributes",
     "swap_test": "set one attribute: it changes, the others stay; the worst pair, 1 is best",
     "drawn_iou": "overlap of drawn sprites with true ones, for random settings; 1 is best",
-    "condition_fidelity": "drawn pictures that show the asked condition; 1 is best",
+    "condition_fidelity": "drawn pictures that show what was asked for; 1 is best",
+    "diversity": "how much drawn pictures of a class differ, over how much real ones do; 1 is as real",
+    "interpolation": "drawn half way from a value to the next: one of the two is seen; 1 is best",
+    "borders": "path from class to class that shows one of the two and no third; 1 is best",
 }
 
 

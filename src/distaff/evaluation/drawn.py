@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from distaff.data import Attribute
+from distaff.data import Attribute, AttributeTable
 from distaff.data.sprites import FACTORS, SHAPE, render
 from distaff.evaluation.right import folds, is_right, share
 from distaff.evaluation.subject import Subject
@@ -14,6 +15,8 @@ from distaff.evaluation.swap import reader_details
 
 SETTINGS = 1000
 """Pictures drawn from random settings."""
+Masks = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.floating[Any]]
 
 
 def lacks_sprites(subject: Subject) -> str | None:
@@ -35,7 +38,7 @@ def drawn_iou(subject: Subject) -> dict[str, Any]:
     wanted = {factor.name: factors[:, k].astype(np.float32) for k, factor in enumerate(FACTORS)}
     drawn = subject.model.sample(SETTINGS, seed=subject.seed, **wanted) > 0.5
     true = render(factors) > 0
-    shares = (drawn & true).sum((1, 2)) / (drawn | true).sum((1, 2))
+    shares = overlap(drawn, true)
     worst, median = np.quantile(shares, [0.05, 0.5])
     return {
         "value": float(shares.mean()),
@@ -46,34 +49,64 @@ def drawn_iou(subject: Subject) -> dict[str, Any]:
     }
 
 
+def overlap(drawn: Masks, true: Masks) -> npt.NDArray[np.float64]:
+    """Return the intersection over union of masks: bool [n, h, w] each -> [n]."""
+    return np.asarray((drawn & true).sum((1, 2)) / (drawn | true).sum((1, 2)))
+
+
 def lacks_condition(subject: Subject) -> str | None:
-    """Say why there is no condition to check, or None when there is."""
-    if not subject.model.condition:
-        return "the model has no condition"
-    return None if _conditions(subject) else "the data have no labels of the model's condition"
+    """Say why nothing can be asked for and checked, or None when something can."""
+    if not subject.model.settable:
+        return "no attribute of this model can be set"
+    if not _conditions(subject):
+        return "the data have no labels of what the model can set"
+    return None if len(_asked(subject)) else "no measured picture has all the labels that the model can set"
 
 
 def condition_fidelity(subject: Subject) -> dict[str, Any]:
-    """Return how often the independent reader sees the value that a conditional model was asked to draw."""
-    model, reader = subject.model, subject.reader
+    """Return how often the independent reader sees the value that a model was asked to draw.
+
+    Asked are the condition of a conditional model, and every other attribute that can be set.
+    """
+    model, reader, conditions = subject.model, subject.reader, _conditions(subject)
     rng = np.random.default_rng([subject.seed, 8])
     # Conditions are drawn together from real pictures: not every combination need exist.
-    known = subject.test.factors
-    rows = rng.integers(len(known), size=SETTINGS)
-    asked = known.rows(rows)
-    wanted = {name: asked.column(name) for name in model.condition if name in known.names}
+    known = _asked(subject)
+    asked = known.rows(rng.integers(len(known), size=SETTINGS))
+    wanted = {each.name: asked.column(each.name) for each in conditions}
     seen = reader.read(model.sample(SETTINGS, seed=subject.seed, **wanted))
-    shares = {
-        each.name: share(is_right(each, seen[each.name], asked.column(each.name), folds(each, asked)))
-        for each in _conditions(subject)
+    right = {
+        each.name: is_right(each, seen[each.name], asked.column(each.name), folds(each, asked))
+        for each in conditions
     }
+    shares = {name: share(each) for name, each in right.items()}
     return {
         "value": float(np.nanmean(list(shares.values()))),
         "per_attribute": shares,
+        "per_class": {
+            each.name: by_class(each, right[each.name], asked.column(each.name))
+            for each in conditions
+            if each.size
+        },
         "pictures": SETTINGS,
         **reader_details(subject),
     }
 
 
+def by_class(attribute: Attribute, right: Numbers, asked: Numbers) -> dict[str, float]:
+    """Return the mean of `right` [n] over the pictures asked to be of each class, by its label."""
+    return {
+        str(attribute.label(value)): share(right[asked == value])
+        for value in np.unique(asked[~np.isnan(asked)])
+    }
+
+
+def _asked(subject: Subject) -> AttributeTable:
+    """The labels of the measured pictures that have all the labels the model can set."""
+    table = subject.table.rows(subject.test_rows)
+    settable = table.select([each.name for each in _conditions(subject)]).values
+    return table.rows(np.flatnonzero(~np.isnan(settable).any(axis=1)))
+
+
 def _conditions(subject: Subject) -> tuple[Attribute, ...]:
-    return tuple(each for each in subject.labelled if each.name in subject.model.condition)
+    return tuple(each for each in subject.labelled if each.name in subject.model.settable)

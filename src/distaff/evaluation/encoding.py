@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from distaff.data import AttributeTable, Images
 from distaff.model import BoundTerms, Model, bound_terms
+from distaff.model.posterior import posterior
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -47,6 +48,34 @@ def encode(model: Model, images: Images, table: AttributeTable, rows: Rows) -> E
             images.take(piece), attributes=given(model, table, piece)
         )
     return Encoded(codes, table.rows(rows))
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """The normal posteriors of n pictures, and codes drawn from those of m unseen pictures.
+
+    `mean`, `logvar` float64 [n, D]; `unseen` float64 [m, D], one draw each.
+    """
+
+    mean: npt.NDArray[np.float64]
+    logvar: npt.NDArray[np.float64]
+    unseen: npt.NDArray[np.float64]
+
+
+def posteriors(model: Model, images: Images, rows: Rows, unseen: Rows, seed: int) -> Posteriors:
+    """Return the posteriors of `rows` and a draw from each of `unseen`, of a model without a condition."""
+    mean, logvar = _posterior(model, images, rows)
+    means, logvars = _posterior(model, images, unseen)
+    noise = np.random.default_rng([seed, 9]).standard_normal(means.shape)
+    return Posteriors(mean, logvar, means + np.exp(logvars / 2) * noise)
+
+
+def _posterior(
+    model: Model, images: Images, rows: Rows
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    parts = [posterior(model, images.take(piece)) for _, piece in pieces(rows)]
+    mean, logvar = (np.concatenate(part).astype(np.float64) for part in zip(*parts, strict=True))
+    return mean, logvar
 
 
 def terms(model: Model, images: Images, table: AttributeTable, rows: Rows, seed: int) -> BoundTerms:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log2
 from typing import Any, cast
@@ -52,10 +52,17 @@ class ReaderNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return the numbers of every attribute: [b, size or 1] each, float32."""
+        return cast("tuple[Tensor, ...]", self._run(self.layers, images).split(self.widths, dim=1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the last layer names attributes from: [b, 256], float32."""
+        return self._run(self.layers[:-1], images)
+
+    def _run(self, layers: nn.Module, images: Tensor) -> Tensor:
         images = functional.pad(images, self.padding).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
-            numbers = self.layers(images)
-        return cast("tuple[Tensor, ...]", numbers.float().split(self.widths, dim=1))
+            numbers: Tensor = layers(images)
+        return numbers.float()
 
 
 def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
@@ -80,22 +87,37 @@ class Reader:
 
         `images` as `Model` takes them: uint8, or float in [0, 1], [n, h, w], [n, h, w, c] or [n, c, h, w].
         """
-        array: npt.NDArray[Any] = read_pictures(images, self.shape)
-        columns: list[list[Tensor]] = [[] for _ in self.attributes]
-        self.network.eval()
-        with torch.inference_mode():
-            for start in range(0, len(array), BATCH):
-                pictures = to_unit(array[start : start + BATCH])
-                if self.binary:
-                    pictures = (pictures > 0.5).float()
-                for column, attribute, numbers in zip(
-                    columns, self.attributes, self.network(pictures), strict=True
-                ):
-                    column.append(decide(attribute, numbers))
         return {
-            attribute.name: torch.cat(column).numpy()
-            for attribute, column in zip(self.attributes, columns, strict=True)
+            attribute.name: decide(attribute, numbers).numpy()
+            for attribute, numbers in zip(self.attributes, self._numbers(images), strict=True)
         }
+
+    def probabilities(self, images: npt.ArrayLike) -> dict[str, npt.NDArray[np.float32]]:
+        """Return how probable each class is: [n, size] for every attribute with classes; see `read`."""
+        return {
+            attribute.name: numbers.softmax(1).numpy()
+            for attribute, numbers in zip(self.attributes, self._numbers(images), strict=True)
+            if attribute.size
+        }
+
+    def _numbers(self, images: npt.ArrayLike) -> list[Tensor]:
+        """Return the network's numbers of every attribute: [n, size or 1] each."""
+        with torch.inference_mode():
+            parts = [self.network(pictures) for pictures in self._batches(images)]
+            return [torch.cat(column) for column in zip(*parts, strict=True)]
+
+    def features(self, images: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Return what the reader sees in pictures before it names anything: [n, 256]."""
+        with torch.inference_mode():
+            return torch.cat([self.network.features(each) for each in self._batches(images)]).numpy()
+
+    def _batches(self, images: npt.ArrayLike) -> Iterator[Tensor]:
+        """Cut pictures into batches as the network takes them."""
+        array: npt.NDArray[Any] = read_pictures(images, self.shape)
+        self.network.eval()
+        for start in range(0, len(array), BATCH):
+            pictures = to_unit(array[start : start + BATCH])
+            yield (pictures > 0.5).float() if self.binary else pictures
 
 
 def decide(attribute: Attribute, numbers: Tensor) -> Tensor:

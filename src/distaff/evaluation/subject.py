@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from distaff.data import Attribute, Dataset, Split
-from distaff.evaluation.encoding import Encoded, Rows, draw, encode, terms
+from distaff.evaluation.encoding import Encoded, Posteriors, Rows, draw, encode, posteriors, terms
 from distaff.evaluation.matching import match
 from distaff.evaluation.reader import Reader
 from distaff.evaluation.reader_cache import reader_of
@@ -58,6 +58,12 @@ class Subject:
         """The codes of the measured pictures."""
         self.say(f"encoding {len(self.test_rows)} {self.split} pictures")
         return encode(self.model, self.dataset.images, self.table, self.test_rows)
+
+    @cached_property
+    def posteriors(self) -> Posteriors:
+        """The posteriors of training pictures, and draws from those of the measured ones."""
+        self.say(f"encoding {len(self.train_rows)} training and {len(self.test_rows)} {self.split} pictures")
+        return posteriors(self.model, self.dataset.images, self.train_rows, self.test_rows, self.seed)
 
     @cached_property
     def bound(self) -> BoundTerms:

@@ -44,7 +44,7 @@ def swap_test(subject: Subject) -> dict[str, Any]:
         values = another(attribute, true.column(attribute.name), rng)
         asked = replaced(true, attribute.name, values)
         written = subject.model.write(codes, **{attribute.name: values})
-        found = _read_decoded(subject.model, reader, written, given(subject.model, asked, rows))
+        found = read_decoded(subject.model, reader, written, given(subject.model, asked, rows))
         matrix[attribute.name] = {
             each.name: share(is_right(each, found[each.name], asked.column(each.name), fold))
             for each in attributes
@@ -88,7 +88,7 @@ def reader_details(subject: Subject) -> dict[str, Any]:
     return {"reader": rights} | (warning if poor else {})
 
 
-def _read_decoded(
+def read_decoded(
     model: Model, reader: Reader, codes: Floats, known: dict[str, Floats] | None
 ) -> dict[str, Floats]:
     """Decode codes, under the condition `known` if the model has one, and read the pictures."""

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from distaff.errors import InputError, nearest
-from distaff.evaluation import bound, collapse, drawn, probes, reading, suite, swap
+from distaff.evaluation import (
+    borders,
+    bound,
+    collapse,
+    diversity,
+    drawn,
+    interpolation,
+    probes,
+    reading,
+    suite,
+    swap,
+)
 from distaff.evaluation.subject import Subject
 
 
@@ -38,6 +49,9 @@ METRICS: dict[str, Metric] = {
     "swap_test": Metric(swap.swap_test, swap.lacks_swap),
     "drawn_iou": Metric(drawn.drawn_iou, drawn.lacks_sprites),
     "condition_fidelity": Metric(drawn.condition_fidelity, drawn.lacks_condition),
+    "diversity": Metric(diversity.diversity, diversity.lacks_diversity),
+    "interpolation": Metric(interpolation.interpolation, interpolation.lacks_between),
+    "borders": Metric(borders.borders, borders.lacks_borders, borders.shaped),
 }
 METRICS |= {
     entry.name: Metric(

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distaff.errors import InputError
-from distaff.metrics.checks import Floats, Seed, check_codes, random_state, seed_setting
+from distaff.metrics.aggregate import log_aggregate
+from distaff.metrics.checks import Seed, check_codes, random_state, seed_setting
 from distaff.metrics.posterior_mig import log_mixture
 from distaff.metrics.score import Score
 from distaff.metrics.udr import gaussian_kl
@@ -61,7 +62,7 @@ def elbo_split(
     own = -0.5 * (np.square(points - mu[rows]) * np.exp(-rho[rows]) + rho[rows] + _LOG_2PI)
     marginal = np.stack([log_mixture(points[:, d], mu[:, d], rho[:, d]) for d in range(mu.shape[1])], axis=1)
     prior = -0.5 * (np.square(points) + _LOG_2PI)
-    joint = _log_joint(points, mu, rho)
+    joint = log_aggregate(points, mu, rho)
     information = float((own.sum(axis=1) - joint).mean())
     correlation = float((joint - marginal.sum(axis=1)).mean())
     per_code = (marginal - prior).mean(axis=0)
@@ -77,17 +78,3 @@ def elbo_split(
         },
         {"num_samples": len(rows), "seed": seed_setting(seed)},
     )
-
-
-def _log_joint(points: Floats, mu: Floats, rho: Floats, *, cells: int = 2_000_000) -> Floats:
-    """Log q(z) of the mixture of all posteriors: [S, D] -> [S]. Squares become matrix products."""
-    precision = np.exp(-rho)
-    constant = -0.5 * (np.square(mu) * precision + rho + _LOG_2PI).sum(axis=1) - np.log(len(mu))
-    out = np.empty(len(points))
-    step = max(1, cells // len(mu))
-    for start in range(0, len(points), step):
-        z = points[start : start + step]
-        block = z @ (mu * precision).T - 0.5 * np.square(z) @ precision.T + constant
-        highest = block.max(axis=1)
-        out[start : start + step] = highest + np.log(np.exp(block - highest[:, None]).sum(axis=1))
-    return out

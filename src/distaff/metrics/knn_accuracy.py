@@ -57,11 +57,11 @@ def knn_accuracy(
     for k in range(K):
         z, labels, test_z, test_labels = parts.of(k)
         if len(z) == len(parts.codes) and len(test_z) == len(parts.test_codes):
-            whole = _nearest(z / spread, test_z / spread, neighbours) if whole is None else whole
+            whole = nearest_rows(z / spread, test_z / spread, neighbours) if whole is None else whole
             near = whole
         else:
-            near = _nearest(z / spread, test_z / spread, neighbours)
-        accuracy[k] = np.mean(_vote(labels[near], parts.factors.sizes[k]) == test_labels)
+            near = nearest_rows(z / spread, test_z / spread, neighbours)
+        accuracy[k] = np.mean(vote(labels[near], parts.factors.sizes[k]) == test_labels)
         chance[k] = np.mean(test_labels == np.bincount(labels).argmax())
     return Score(
         float(accuracy.mean()),
@@ -70,7 +70,7 @@ def knn_accuracy(
     )
 
 
-def _nearest(train: Floats, test: Floats, neighbours: int) -> Ints:
+def nearest_rows(train: Floats, test: Floats, neighbours: int) -> Ints:
     """Rows of the nearest training points: [m, neighbours]."""
     from sklearn.neighbors import NearestNeighbors
 
@@ -78,7 +78,8 @@ def _nearest(train: Floats, test: Floats, neighbours: int) -> Ints:
     return np.asarray(model.kneighbors(test, return_distance=False))
 
 
-def _vote(labels: Ints, size: int) -> Ints:
+def vote(labels: Ints, size: int) -> Ints:
+    """Most frequent class of each row, the smallest of equals: [m, neighbours] -> [m]."""
     rows = np.arange(len(labels))[:, None]
     counts = np.bincount((rows * size + labels).ravel(), minlength=len(labels) * size)
     return np.asarray(counts.reshape(len(labels), size).argmax(axis=1))
