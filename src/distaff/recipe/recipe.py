@@ -43,8 +43,8 @@ class TrainOptions(Record):
     """How long and how fast to train.
 
     `steps`, `batch` (pictures), `lr` (a number or a schedule), `precision` (auto: bfloat16 where the machine
-    has it), `seed`, `valid_every` and `checkpoint_every` (steps), `patience`: stop after this many
-    validations without a better loss, counted once every schedule has ended (None: never).
+    has it), `seed`, `valid_every`, `checkpoint_every` and `pictures_every` (steps), `patience`: stop after
+    this many validations without a better loss, counted once every schedule has ended (None: never).
     `labelled_share`: at least this share of every batch carries a label, where only some pictures do.
     `adam_betas`: how much Adam keeps of its means of the gradient and of its square.
     """
@@ -56,6 +56,7 @@ class TrainOptions(Record):
     seed: int = Field(default=0, ge=0, lt=2**63)
     valid_every: int = Field(default=500, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
+    pictures_every: int = Field(default=1000, ge=1)
     patience: int | None = Field(default=None, ge=1)
     labelled_share: float = Field(default=0.0, ge=0, lt=1)
     adam_betas: tuple[Decay, Decay] = (0.9, 0.999)

@@ -28,6 +28,7 @@ from distaff.training.history import History
 from distaff.training.interrupt import StopOnSignal
 from distaff.training.module import Trainee
 from distaff.training.patience import Patience
+from distaff.training.pictures import TrainingPictures
 from distaff.training.precision import lightning_precision
 from distaff.training.report import Reporter
 
@@ -177,7 +178,13 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> Hi
     interrupt = StopOnSignal()
     last_change = max(each.last_change(options.steps) for each in trainee.objective.schedules.values())
     patience = Patience(history, options.patience, last_change)
-    callbacks = [history, patience, interrupt, Checkpointer(run, options.checkpoint_every)]
+    callbacks = [
+        history,
+        patience,
+        interrupt,
+        TrainingPictures(run, dataset, options.pictures_every),
+        Checkpointer(run, options.checkpoint_every),
+    ]
     checkpoint = run.path / "checkpoint.ckpt"
     resumed = checkpoint.is_file()
     remove_leftovers(run.path)
