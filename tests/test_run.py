@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -17,8 +18,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def copy(trained, tmp_path):
-    for file in trained.path.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(trained.path, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -26,7 +26,7 @@ def test_the_folder_holds_what_the_design_names(trained):
     names = {path.name for path in trained.path.iterdir()}
     weights = {"model.safetensors", "checkpoint.ckpt"}
     texts = {"recipe.yaml", "attributes.json", "history.csv", "environment.json"}
-    assert names == weights | texts
+    assert names == weights | texts | {"figures"}
     environment = trained.read_json("environment.json")
     assert environment["packages"]["torch"].startswith("2.")
 

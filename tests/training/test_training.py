@@ -4,6 +4,7 @@ import csv
 import errno
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,8 +160,7 @@ def test_a_stopped_run_is_usable_and_resumes_exactly(uninterrupted, tmp_path, nu
 
 
 def test_resuming_a_finished_run_changes_nothing(uninterrupted, tmp_path):
-    for file in uninterrupted.path.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(uninterrupted.path, tmp_path, dirs_exist_ok=True)
     assert start(tmp_path).wait(300) == 0
     assert digest(tmp_path / "model.safetensors") == digest(uninterrupted.path / "model.safetensors")
     assert rows(Run.open(tmp_path)) == rows(uninterrupted)
@@ -176,11 +176,11 @@ def test_a_run_is_not_resumed_on_other_data(tmp_path):
     np.savez(tmp_path / "set.npz", images=images, kind=kinds)
     recipe = plain(data=str(tmp_path / "set.npz"))
     run = train(recipe, steps=4, out=tmp_path / "run", progress=False)
-    before = {file.name: file.read_bytes() for file in run.path.iterdir()}
+    before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
     np.savez(tmp_path / "set.npz", images=images, kind=kinds + np.arange(40) // 20)
     with pytest.raises(InputError, match="the data are no longer what the run was begun on"):
         train(recipe, steps=4, out=run.path, resume=True, progress=False)
-    assert {file.name: file.read_bytes() for file in run.path.iterdir()} == before
+    assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
 
 
 def test_two_runs_without_a_place_do_not_share_one(tmp_path, monkeypatch):
