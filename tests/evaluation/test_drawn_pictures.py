@@ -36,7 +36,9 @@ def test_a_renderer_has_a_perfect_iou_and_half_a_sprite_half():
 
 def test_other_pictures_have_no_true_rendering(toy):
     assert "sprites" in lacks_sprites(toy)
-    assert lacks_condition(toy) == "the model has no condition"
+    assert lacks_condition(model_of("vae", **{"data.source": "digits", "data.count": 40})) == (
+        "no attribute of this model can be set"
+    )
 
 
 def test_condition_fidelity_counts_what_the_reader_sees():
@@ -54,5 +56,9 @@ def test_condition_fidelity_counts_what_the_reader_sees():
     subject.__dict__["reader_rights"] = {"digit": 1.0}
     subject.__dict__["reader"] = Oracle(wrong=-1)
     assert condition_fidelity(subject)["value"] == 1
-    subject.__dict__["reader"] = Oracle(wrong=subject.test.factors.column("digit").min())
-    assert 0 < condition_fidelity(subject)["value"] < 1
+    lowest = subject.test.factors.column("digit").min()
+    subject.__dict__["reader"] = Oracle(wrong=lowest)
+    found = condition_fidelity(subject)
+    assert 0 < found["value"] < 1
+    by_digit = found["per_class"]["digit"]
+    assert {digit for digit, share in by_digit.items() if share < 1} == {f"{lowest:.0f}"}

@@ -19,7 +19,14 @@ def test_everything_that_fits_is_measured_and_the_rest_has_a_reason(make_run):
     assert found["metrics"]["elbo"]["value"] == pytest.approx(
         -found["metrics"]["reconstruction"]["value"] - found["metrics"]["kl"]["value"]
     )
-    assert set(found["left_out"]) == {"attribute_accuracy", "swap_test", "drawn_iou", "condition_fidelity"}
+    assert set(found["left_out"]) == {
+        "attribute_accuracy",
+        "swap_test",
+        "drawn_iou",
+        "condition_fidelity",
+        "diversity",
+        "interpolation",
+    }
     assert found["settings"]["split"] == "test"
     assert found["settings"]["test_pictures"] == 20
     assert "torch" in found["versions"]["packages"]

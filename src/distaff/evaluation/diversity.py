@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from distaff.data import Attribute
+from distaff.data import Attribute, AttributeTable
+from distaff.evaluation.right import folds, is_right, share
 from distaff.evaluation.subject import Subject
 from distaff.evaluation.swap import reader_details
 from distaff.metrics.diversity import diversity as relative
@@ -32,7 +32,8 @@ def lacks_diversity(subject: Subject) -> str | None:
 def diversity(subject: Subject) -> dict[str, Any]:
     """Return how far drawn pictures of a class lie apart, over how far real ones do; the mean over classes.
 
-    Distances are Euclidean, over pixels; in the details also over the independent reader's features.
+    Distances are Euclidean, over pixels. Details: the same over the independent reader's features, and among
+    the drawn pictures that the reader reads as asked, without which a wrong class would pass for variation.
     """
     per_class: dict[str, dict[str, dict[str, float]]] = {}
     for attribute in _attributes(subject):
@@ -42,11 +43,16 @@ def diversity(subject: Subject) -> dict[str, Any]:
             for value, rows in _members(subject, attribute).items()
         }
     verdicts = [verdict for classes in per_class.values() for verdict in classes.values()]
-    means = {part: float(np.nanmean([each[part] for each in verdicts])) for part in ("pixels", "features")}
+
+    def mean(part: str) -> float:
+        return share(np.array([each[part] for each in verdicts]))
+
     return {
-        "value": means["pixels"],
-        "in_reader_features": means["features"],
+        "value": mean("pixels"),
         "lowest": float(np.nanmin([each["pixels"] for each in verdicts])),
+        "in_reader_features": mean("features"),
+        "of_right_pictures": mean("pixels_of_right"),
+        "right": mean("right"),
         "per_class": per_class,
         "pictures_per_class": PICTURES,
         **reader_details(subject),
@@ -59,12 +65,21 @@ def _compare(
     """Draw one class and compare with its real pictures, by pixels and by features."""
     wanted = np.full(PICTURES, value, dtype=np.float32)
     drawn = subject.model.sample(PICTURES, seed=subject.seed + value, **{attribute.name: wanted})
-    real = subject.dataset.images.take(rows)
-    views: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
-        "pixels": lambda pictures: _pixels(subject, pictures),
-        "features": subject.reader.features,
+    given = subject.dataset.images.take(rows)
+    pixels, real = _pixels(subject, drawn), _pixels(subject, given)
+    reader = subject.reader
+    read = reader.read(drawn)
+    seen = AttributeTable(
+        reader.attributes, np.stack([read[each.name] for each in reader.attributes], axis=1)
+    )
+    right = is_right(attribute, read[attribute.name], wanted, folds(attribute, seen)) == 1
+    return {
+        "pixels": relative(pixels, real),
+        "features": relative(reader.features(drawn), reader.features(given)),
+        # Pictures of other classes would pass for variation.
+        "pixels_of_right": relative(pixels[right], real) if right.sum() > 1 else float(np.nan),
+        "right": float(right.mean()),
     }
-    return {name: relative(view(drawn), view(real)) for name, view in views.items()}
 
 
 def _pixels(subject: Subject, pictures: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
