@@ -15,6 +15,7 @@ from distaff.errors import InputError, nearest
 from distaff.figures.confusion import confusion, nothing_to_read
 from distaff.figures.kl import kl
 from distaff.figures.losses import losses, no_history
+from distaff.figures.manifold import manifold, no_plane
 from distaff.figures.maps import map_pca, map_tsne, not_two_latents, nothing_to_project, plane
 from distaff.figures.material import Material
 from distaff.figures.reconstructions import reconstructions
@@ -53,6 +54,7 @@ FIGURES: dict[str, Entry] = {
     "losses": Entry("terms of the loss, weights and learning rate against the step", losses, no_history),
     "kl": Entry("how many nats each latent carries, and which carry none", kl),
     "map": Entry("the two gaussian latents of unseen pictures, by attribute", plane, not_two_latents),
+    "manifold": Entry("pictures over the plane of two latents, by the prior's quantiles", manifold, no_plane),
     "map_pca": Entry("codes of unseen pictures in two principal components", map_pca, nothing_to_project),
     "map_tsne": Entry("codes of unseen pictures, neighbours side by side", map_tsne, nothing_to_project),
     "confusion": Entry("which classes the model reads as which", confusion, nothing_to_read),

@@ -52,20 +52,28 @@ class Row:
     opens: bool = False
 
 
-def scale_of(height: int, width: int) -> int:
+def scale_of(height: int, width: int, cell: int = CELL) -> int:
     """Return how many pixels of the figure one pixel of a picture takes, each way."""
-    return max(1, round(CELL / max(height, width)))
+    return max(1, round(cell / max(height, width)))
 
 
 def sheet(
-    rows: Sequence[Row], title: str, note: str, *, gutter: int | None = None, framed: int | None = None
+    rows: Sequence[Row],
+    title: str,
+    note: str,
+    *,
+    gutter: int | None = None,
+    framed: int | None = None,
+    cell: int = CELL,
+    gap: int = GAP,
 ) -> Figure:
     """Draw rows of pictures on one page.
 
     `gutter`: the column before which a wider gap lies. `framed`: the column with one frame around it.
+    `cell`: pixels that the longer side of a picture aims at; `gap`: pixels between pictures.
     """
     height, width = (int(side) for side in rows[0].pictures.shape[1:3])
-    scale = scale_of(height, width)
+    scale = scale_of(height, width, cell)
     high, wide = height * scale, width * scale
     labels = max(max(text_width(row.label, LABEL, "bold"), text_width(row.detail, SMALL)) for row in rows)
     left = MARGIN + (min(labels, LABEL_MOST) + LABEL_PAD if labels else 0)
@@ -74,8 +82,8 @@ def sheet(
     columns = max(len(row.pictures) for row in rows)
 
     def column_at(column: int) -> int:
-        extra = GROUP_GAP - GAP if gutter is not None and column >= gutter else 0
-        return left + column * (wide + GAP) + extra
+        extra = GROUP_GAP - gap if gutter is not None and column >= gutter else 0
+        return left + column * (wide + gap) + extra
 
     page_width = max(
         column_at(columns - 1) + wide + MARGIN, round(text_width(title, TITLE, "bold")) + 2 * MARGIN, 640
@@ -84,12 +92,12 @@ def sheet(
     tops: list[int] = []
     for number, row in enumerate(rows):
         if row.opens and number:
-            y += GROUP_GAP - GAP
+            y += GROUP_GAP - gap
         if row.heads:
             y += round(SMALL * LEADING * PIXELS_PER_POINT) + 4
         tops.append(y)
-        y += high + GAP
-    page_height = y - GAP + MARGIN
+        y += high + gap
+    page_height = y - gap + MARGIN
 
     figure = Figure(figsize=(page_width / DPI, page_height / DPI), dpi=DPI, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
@@ -111,11 +119,12 @@ def sheet(
                 interpolation="nearest",
                 aspect="auto",
             )
-            borders.append(Rectangle((x - 1, top - 1), wide + 2, high + 2))
+            if gap:
+                borders.append(Rectangle((x - 1, top - 1), wide + 2, high + 2))
             if column in row.marked:
                 frames.append(Rectangle((x - 2.5, top - 2.5), wide + 5, high + 5))
             if column < len(row.heads):
-                head = elide(row.heads[column], SMALL, wide + GAP - 2)
+                head = elide(row.heads[column], SMALL, wide + gap - 2)
                 axes.text(
                     x + wide / 2,
                     top - 10,
