@@ -21,7 +21,7 @@ def test_digits_are_those_of_scikit_learn():
 
 
 def test_every_source_is_described():
-    named = ["sprites", "sprites-colour", "digits", "mnist", "fashion-mnist"]
+    named = ["sprites", "sprites-colour", "digits", "mnist", "fashion-mnist", "celeba"]
     assert list(SOURCES) == [*named, "FILE.npz", "FOLDER"]
     for source in SOURCES.values():
         for text in (source.about, source.attributes, source.size, source.origin):
@@ -34,7 +34,7 @@ def test_every_source_is_described():
     [
         ("minst", "unknown data 'minst', and no such path: did you mean 'mnist'"),
         ("fashion_mnist:x", "did you mean 'fashion-mnist'"),
-        ("zzzzzz", "there is: digits, fashion-mnist, mnist, sprites, sprites-colour"),
+        ("zzzzzz", "there is: celeba, digits, fashion-mnist, mnist, sprites, sprites-colour"),
         ("some/where", "'some/where': no such file or folder"),
         ("", "data.source"),
     ],

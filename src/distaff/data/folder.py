@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-
-from distaff.data import cache
 from distaff.data.columns import table
 from distaff.data.dataset import Found, Opened
-from distaff.data.images import ArrayImages, Bytes, Rows, SubsetImages
+from distaff.data.decoding import attempt, decode_once
+from distaff.data.images import Bytes, Rows
 from distaff.data.listing import look
 from distaff.data.options import DataOptions
-from distaff.data.pictures import BadPictureError, careful, decode, measure
+from distaff.data.pictures import decode, measure
 from distaff.data.resize import Shape, target_shape
 from distaff.errors import InputError
 
-T = TypeVar("T")
 SIDE = 64
 """Pixels of a side when the pictures differ in size and the options do not say."""
-CHUNK = 256
-"""Pictures decoded before they are written."""
 
 
 def find(place: str | None, options: DataOptions) -> Found:
@@ -53,40 +46,21 @@ def find(place: str | None, options: DataOptions) -> Found:
 
 
 def _open(paths: list[Path], rows: Rows, options: DataOptions) -> Opened:
-    name = f"folder-{_key(paths, options)}"
-    array = cache.find(name)
-    bad = cache.find(f"{name}-bad", (len(paths),))
     notes = []
-    if array is None or bad is None:
-        with careful(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            shape, differ = _shape(_attempt(pool, measure, paths, options.skip_bad), options)
-            if differ:
-                notes.append(
-                    f"the pictures differ in size and were made {SIDE} x {SIDE}; image_size sets another"
-                )
-            failed = np.zeros(len(paths), dtype=np.uint8)
 
-            def chunks() -> Iterator[Bytes]:
-                for start in range(0, len(paths), CHUNK):
-                    part = paths[start : start + CHUNK]
-                    decoded = _attempt(
-                        pool, lambda path: decode(path, shape, options.crop), part, options.skip_bad
-                    )
-                    failed[start : start + CHUNK] = [picture is None for picture in decoded]
-                    blank = np.zeros(shape, dtype=np.uint8)
-                    yield np.stack([blank if picture is None else picture for picture in decoded])
+    def shape() -> Shape:
+        found, differ = _shape(attempt(measure, paths, options.skip_bad), options)
+        if differ:
+            notes.append(
+                f"the pictures differ in size and were made {SIDE} x {SIDE}; image_size sets another"
+            )
+        return found
 
-            # Both anew: where only one was kept, decoding alone says which pictures are bad.
-            array = cache.make(name, (len(paths), *shape), chunks)
-            bad = cache.make(f"{name}-bad", failed.shape, lambda: iter([failed]))
-    images = ArrayImages(array)
-    if not bad.any():
-        return Opened(images, rows, tuple(notes), sized=True)
-    good = np.flatnonzero(bad == 0)
-    skipped = [paths[index].name for index in np.flatnonzero(bad)]
-    more = ", ..." if len(skipped) > 5 else ""
-    notes.append(f"skipped {len(skipped)} pictures that cannot be read: {', '.join(skipped[:5])}{more}")
-    return Opened(SubsetImages(images, good), rows[good], tuple(notes), sized=True)
+    def read(path: Path, wanted: Shape) -> Bytes:
+        return decode(path, wanted, options.crop)
+
+    opened = decode_once(f"folder-{_key(paths, options)}", paths, rows, shape, read, options.skip_bad)
+    return replace(opened, notes=(*notes, *opened.notes))
 
 
 def _key(paths: Sequence[Path], options: DataOptions) -> str:
@@ -114,19 +88,3 @@ def _shape(measured: Sequence[Shape | None], options: DataOptions) -> tuple[Shap
     if len(sizes) > 1 and options.image_size is None and options.crop is None:
         return (options.channels or channels, SIDE, SIDE), True
     return target_shape((channels, *known[0][1:]), options), False
-
-
-def _attempt(
-    pool: ThreadPoolExecutor, work: Callable[[Path], T], paths: Sequence[Path], skip_bad: bool
-) -> list[T | None]:
-    """Work on every picture in threads; None for a bad one if they are to be skipped."""
-
-    def one(path: Path) -> T | None:
-        try:
-            return work(path)
-        except BadPictureError as error:
-            if skip_bad:
-                return None
-            raise InputError(f"{error}; mend or remove it, or skip such pictures (--skip-bad)") from None
-
-    return list(pool.map(one, paths))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -75,11 +75,14 @@ def measure(path: Path) -> Shape:
         return (1 if _grey(image) else 3), height, width
 
 
-def decode(path: Path, shape: Shape, crop: int | None) -> Bytes:
-    """One picture as uint8 (c, h, w); InputError if it cannot be read or is smaller than the crop."""
+def decode(path: Path, shape: Shape, crop: int | None, content: IO[bytes] | None = None) -> Bytes:
+    """One picture as uint8 (c, h, w); InputError if it cannot be read or is smaller than the crop.
+
+    Its content may come from elsewhere, such as an archive; errors name the path all the same.
+    """
     from PIL import Image, ImageOps
 
-    with _open(path) as image:
+    with _open(path, content) as image:
         plain = _flatten(ImageOps.exif_transpose(image)).convert("L" if shape[0] == 1 else "RGB")
     try:
         top, left, height, width = window(plain.height, plain.width, shape[1:], crop)
@@ -92,11 +95,11 @@ def decode(path: Path, shape: Shape, crop: int | None) -> Bytes:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Image]:
+def _open(path: Path, content: IO[bytes] | None = None) -> Iterator[Image]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else content) as image:
             yield image
     except FileNotFoundError:
         raise BadPictureError(f"{path}: no such picture") from None

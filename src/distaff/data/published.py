@@ -111,19 +111,24 @@ def _missing(place: Path) -> str:
 
 
 def _places(published: Published) -> Iterator[Path]:
+    yield from usual_places(published.name, published.raw)
+    yield from published.places
+    yield folder() / published.name
+
+
+def usual_places(name: str, *inside: str) -> Iterator[Path]:
+    """Where a published set of that name is looked for without a place; `inside` $DISTAFF_DATA too."""
     given = os.environ.get("DISTAFF_DATA")
     if given:
         root = Path(given).expanduser()
-        yield root / published.name
-        yield root / published.raw
+        for each in (name, *inside):
+            yield root / each
         # Files named alike hold MNIST as well as its kin, so a folder is trusted by its name alone.
-        if root.name == published.name:
+        if root.name == name:
             yield root
     here = Path.cwd()
     for base in (here, *(parent for parent in (here, *here.parents) if (parent / ".git").exists())):
-        yield base.parent / "shared" / "data" / published.name
-    yield from published.places
-    yield folder() / published.name
+        yield base.parent / "shared" / "data" / name
 
 
 def _download(published: Published) -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from distaff.data import digits, fashion_mnist, folder, mnist, npz, sprites, sprites_colour
+from distaff.data import celeba, digits, fashion_mnist, folder, mnist, npz, sprites, sprites_colour
 from distaff.data.dataset import Found
 from distaff.data.options import DataOptions
 from distaff.errors import InputError, nearest
@@ -66,6 +66,13 @@ SOURCES: dict[str, Source] = {
         size="60,000 + 10,000 of 28 x 28, grey",
         origin="idx files: fashion-mnist:FOLDER, $DISTAFF_DATA/fashion-mnist, Debian's, else downloaded",
         find=fashion_mnist.find,
+    ),
+    "celeba": Source(
+        about="faces of celebrities, aligned",
+        attributes="40, such as Smiling (2), Male (2), Blond_Hair (2)",
+        size="202,599 of 64 x 64 unless image_size says otherwise, colour; decoded once, then memory-mapped",
+        origin="the published files: celeba:FOLDER, $DISTAFF_DATA/celeba or ../shared/data/celeba",
+        find=celeba.find,
     ),
     "FILE.npz": Source(
         about="your images as one array (imgs, images, x or X), also the published dSprites file as it is",
