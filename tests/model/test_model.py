@@ -135,6 +135,12 @@ def test_an_unknown_condition_is_the_class_that_draws_the_picture_best():
     assert np.array_equal(model.reconstruct(images), again)
 
 
+def test_a_class_that_was_driven_out_of_the_code_is_not_read_from_it():
+    model = make(latent=[Gaussian(2)], condition="shape", loss=[KL(), Classify("shape", weight=-5)])
+    assert model.readable == ()
+    assert model.settable == ("shape",)
+
+
 def test_a_class_without_a_block_is_met_by_rejection():
     model = make(latent=[Gaussian(2)], loss=[KL(), Classify("shape")])
     classifier = next(iter(model._classifiers.values())).classifier

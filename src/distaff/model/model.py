@@ -67,7 +67,9 @@ class Model:
         self.condition = recipe.condition
         self._domains = domains(attributes)
         self._by_name = {each.name: each for each in self.attributes}
-        self._classifiers = {term.attribute: term for term in objective if isinstance(term, ClassifyTerm)}
+        self._classifiers = {
+            term.attribute: term for term in objective if isinstance(term, ClassifyTerm) and term.reads
+        }
         self._blocks = {block.attribute: block for block in network.latent.attribute_blocks}
 
     @property

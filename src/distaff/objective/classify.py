@@ -1,7 +1,8 @@
 """The latent classifier of the class-separated VAE: it guesses an attribute from the sampled code.
 
 Its weight shapes the encoder alone. The classifier itself always learns with weight 1, so that it goes on
-reading the code after the weight has fallen to 0.
+reading the code after the weight has fallen to 0. A negative weight turns the encoder against the classifier
+(gradient reversal, Ganin et al. 2016, https://arxiv.org/abs/1505.07818): the attribute is driven out of z.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ class ClassifyTerm(Term):
         )
         initialise(self)
 
+    @property
+    def reads(self) -> bool:
+        """Whether the code was shaped for the classifier to read, not against it."""
+        return max(self.schedules[self.name].levels) > 0
+
     def logits(self, code: Tensor) -> Tensor:
         """Return the classifier's logits for codes [b, D] -> [b, size]."""
         return self.classifier(code)  # type: ignore[no-any-return]
@@ -77,7 +83,10 @@ class ClassifyTerm(Term):
 
 
 class Classify(TermSpec):
-    """Guess `attribute` from z; `auto` is the data's first attribute with classes."""
+    """Guess `attribute` from z; `auto` is the data's first attribute with classes.
+
+    A positive `weight` gives classes regions of their own, a negative one drives the attribute out of z.
+    """
 
     tag: ClassVar[str] = "classify"
     attribute: str = "auto"
