@@ -22,6 +22,12 @@ def test_the_table_says_what_was_measured_and_what_was_left_out(does, copied):
     assert f"left out: elbo: {written['left_out']['elbo']}" in told
 
 
+def test_the_verdict_on_collapse_is_told_once(does, copied):
+    told = does("evaluate", copied, "--metrics", "collapse")
+    sentence = json.loads((copied / "evaluation.json").read_text())["metrics"]["collapse"]["sentence"]
+    assert f"collapse: {sentence}" in told.splitlines()
+
+
 def test_other_data_can_be_measured(does, copied, tmp_path):
     assert "of digits" in does("evaluate", copied, "--metrics", "reconstruction", "--data", "digits")
 

@@ -3,7 +3,9 @@
 import pytest
 import yaml
 
+from distaff.cli.model_metrics import MODEL_METRICS
 from distaff.data import SOURCES
+from distaff.evaluation import METRICS
 from distaff.metrics import catalogue
 from distaff.recipe import Recipe, from_yaml, shipped
 
@@ -29,6 +31,15 @@ def test_data_lists_every_source(does):
 def test_metrics_lists_every_metric(does):
     text = does("metrics")
     assert all(f"\n{entry.name} " in f"\n{text}" for entry in catalogue())
+    assert all(f"\n{name} " in f"\n{text}" for name in METRICS)
+
+
+@pytest.mark.parametrize("name", MODEL_METRICS)
+def test_a_metric_of_a_model_is_described_in_full(does, name):
+    entry, text = MODEL_METRICS[name], " ".join(does("metrics", name).split())
+    assert name in METRICS
+    for part in (entry.measures, entry.span, entry.needs, entry.weaknesses, entry.paper):
+        assert part in text
 
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
@@ -40,7 +51,12 @@ def test_a_metric_is_described_in_full(does, entry):
 
 @pytest.mark.parametrize(
     ("arguments", "nearest"),
-    [(("recipes", "beta-vea"), "'beta-vae'"), (("data", "minst"), "'mnist'"), (("metrics", "migg"), "'mig'")],
+    [
+        (("recipes", "beta-vea"), "'beta-vae'"),
+        (("data", "minst"), "'mnist'"),
+        (("metrics", "migg"), "'mig'"),
+        (("metrics", "border"), "'borders'"),
+    ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(fails, arguments, nearest):
     assert f"did you mean {nearest}" in fails(*arguments)

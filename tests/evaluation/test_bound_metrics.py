@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from distaff.data import load
 from distaff.evaluation.bound import elbo, kl, lacks_bound, nll, reconstruction
-from distaff.evaluation.collapse import active_units
+from distaff.evaluation.collapse import active_units, collapse
 from distaff.evaluation.encoding import Encoded
+from distaff.evaluation.strongest import strongest_latent
 from distaff.evaluation.subject import Subject
-from distaff.model import Model, build
+from distaff.model import Model, build, judge_collapse
 from distaff.recipe import load_recipe
 
 PIXELS = 64
@@ -75,16 +77,49 @@ def test_a_model_with_deterministic_codes_has_no_bound(toy):
     assert lacks_bound(subject()) is None
 
 
-def test_collapse_is_said_in_words():
+def test_collapse_is_said_in_words_with_the_numbers_behind_it():
+    found = collapse(subject())
+    assert (found["value"], found["verdict"], found["unused"]) == (1, "all", ["z0", "z1"])
+    assert found["sentence"].startswith("The posterior has collapsed: all 2 latents")
+    assert found["kl_per_latent"] == pytest.approx({"z0": 0, "z1": 0}, abs=1e-6)
     measured = subject()
-    assert active_units(measured)["verdict"].startswith("the whole posterior collapsed")
+    with torch.no_grad():
+        measured.model.network.head.bias[1] = 0.3
+    found = collapse(measured)
+    assert (found["value"], found["verdict"], found["unused"]) == (0.5, "some", ["z0"])
+    assert "the other carries 0.045 nats" in found["sentence"]
+    # It differs from its prior, but by the same for every picture.
+    assert found["variance_of_mean_per_latent"] == pytest.approx({"z0": 0, "z1": 0}, abs=1e-6)
+    assert found["note"].startswith("z1: ")
+
+
+def test_training_and_evaluation_share_one_verdict():
+    measured = subject(mean=1.0)
+    assert collapse(measured)["sentence"] == judge_collapse({"z0": 0.5, "z1": 0.5}).sentence
+
+
+def test_active_units_are_counted_by_the_variance_of_the_mean():
+    measured = subject()
+    assert active_units(measured)["value"] == 0
     encoded = measured.test
     codes = encoded.codes.copy()
     codes[:, 0] = range(len(codes))
     measured.__dict__["test"] = Encoded(codes, encoded.factors)
     found = active_units(measured)
     assert found["value"] == 1
-    assert found["collapsed"] == ["z1"]
-    assert "1 of 2 latents collapsed" in found["verdict"]
-    codes[:, 1] = range(len(codes))
-    assert active_units(measured)["verdict"].startswith("no collapse")
+    assert found["variance_per_dimension"]["z0"] > 1
+    assert found["variance_per_dimension"]["z1"] == 0
+
+
+def test_the_strongest_latent_is_the_one_whose_mean_leans_furthest():
+    measured = subject()
+    codes = measured.test.codes.copy()
+    codes[:, 0] = np.where(np.arange(len(codes)) % 2, 3, -3)
+    codes[:, 1] = -0.5 + 0.01 * np.arange(len(codes)) / len(codes)
+    measured.__dict__["test"] = Encoded(codes, measured.test.factors)
+    found = strongest_latent(measured)
+    assert found["latent"] == "z1"
+    assert found["strongest_by_size"] == "z0"
+    assert found["value"] == pytest.approx(0.495, abs=1e-3)
+    assert found["low"] == pytest.approx(-0.5)
+    assert found["high"] == pytest.approx(-0.49, abs=1e-3)

@@ -184,8 +184,17 @@ def test_more_draws_tighten_the_bound_and_one_draw_is_the_elbo():
 
 
 def test_verdicts_on_collapse():
-    assert judge_collapse({"z0": 2.0, "z1": 0.5}).verdict == "none"
+    none = judge_collapse({"z0": 2.0, "z1": 0.5})
+    assert none.verdict == "none"
+    assert "all 2 latents tell something of the picture (2.5 nats in all)" in none.sentence
     some = judge_collapse({"z0": 2.0, "z1": 0.001})
-    assert (some.verdict, some.dead) == ("some", ("z1",))
-    assert "1 of 2 latent carries nothing (z1); 1 are active" in some.sentence
-    assert "whole posterior has collapsed" in judge_collapse({"z0": 0.0}).sentence
+    assert (some.verdict, some.active, some.dead) == ("some", ("z0",), ("z1",))
+    assert "1 of 2 latents is unused, under 0.01 nats (z1); the other carries 2 nats" in some.sentence
+    assert "normal" in some.sentence
+    every = judge_collapse({f"z{i}": 0.009 for i in range(32)})
+    assert every.verdict == "all"
+    assert every.sentence.startswith(
+        "The posterior has collapsed: all 32 latents carry less than 0.01 nats; "
+    )
+    assert "the decoder ignores the code. Lower beta" in every.sentence
+    assert "..." in judge_collapse({"z": 1.0} | {f"z{i}": 0.0 for i in range(9)}).sentence

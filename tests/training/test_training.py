@@ -243,7 +243,7 @@ def test_collapse_is_said(tmp_path):
         progress=False,
         settings={"train.lr": 0.01},
     )
-    assert any("whole posterior has collapsed" in note for note in run.read_json("environment.json")["notes"])
+    assert any("The posterior has collapsed" in note for note in run.read_json("environment.json")["notes"])
     history = run.history()
     assert history["active_units"][history["split"] == "valid"][-1] == 0
 

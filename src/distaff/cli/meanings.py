@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import math
 
-MEANINGS = {
-    "elbo": "evidence lower bound in nats per image; higher is better",
-    "reconstruction": "-log p(x | z) in nats per image; lower is better",
-    "kl": "what the code says beyond its prior, in nats per image",
-    "nll": "importance-weighted upper bound of -log p(x), in nats per image; lower is better",
-    "active_units": "latents that carry information about the picture",
+from distaff.cli.model_metrics import MODEL_METRICS
+
+OF_CODES = {
+    "active_units": "latents whose mean varies from picture to picture",
     "knn_accuracy": "right by the 10 nearest codes; mean over attributes",
     "linear_probe": "right by a linear model on the codes; mean over attributes",
-    "attribute_accuracy": "attributes read from the code right; mean over attributes",
-    "swap_test": "set one attribute: it changes, the others stay; the worst pair, 1 is best",
-    "drawn_iou": "overlap of drawn sprites with true ones, for random settings; 1 is best",
-    "condition_fidelity": "drawn pictures that show what was asked for; 1 is best",
-    "diversity": "how much drawn pictures of a class differ, over how much real ones do; 1 is as real",
-    "interpolation": "drawn half way from a value to the next: one of the two is seen; 1 is best",
-    "borders": "path from class to class that shows one of the two and no third; 1 is best",
 }
+"""Metrics of `distaff.metrics` that an evaluation measures in its own way."""
+MEANINGS = OF_CODES | {name: entry.short for name, entry in MODEL_METRICS.items()}
 
 
 def meaning(name: str) -> str:

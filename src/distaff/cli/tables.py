@@ -55,10 +55,10 @@ def attributes_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table | None:
 
 
 def remarks(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the notes and warnings that metrics carry, each said once with the metrics that carry it."""
+    """Return the verdicts, notes and warnings of metrics, each said once with the metrics that carry it."""
     said: dict[str, list[str]] = {}
     for name, details in metrics.items():
-        for kind in ("note", "warning"):
+        for kind in ("sentence", "note", "warning"):
             if kind in details:
                 said.setdefault(str(details[kind]), []).append(name)
     return [f"{', '.join(names)}: {text}" for text, names in said.items()]

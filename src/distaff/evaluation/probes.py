@@ -100,6 +100,11 @@ def _by_attribute(
     return found | ({"note": NOTE} if any(attribute.folds for attribute in attributes) else {})
 
 
+def varying(subject: Subject) -> tuple[Attribute, ...]:
+    """The attributes that vary over the labelled training pictures."""
+    return _classes(subject) + _numbers(subject)
+
+
 def _classes(subject: Subject) -> tuple[Attribute, ...]:
     """The attributes of which training pictures show two classes and test pictures one."""
     train = subject.table.rows(subject.train_rows)
