@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distaff.cli.picture import to_bytes, to_png
+from distaff.cli.picture import to_png
 from distaff.errors import InputError
+from distaff.model import to_bytes
 from distaff.run import load
 
 

@@ -148,9 +148,9 @@ def test_two_latents_are_drawn_as_they_are(plane_run):
     figure = plane(material)
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z0", "z1")
-    assert_same_points(offsets(axes), material.codes)
+    assert_same_points(offsets(axes), material.trained.codes)
     named = [each.get_text() for each in axes.get_legend().get_texts()]
-    assert named == [str(digit) for digit in np.unique(material.table.column("digit")).astype(int)]
+    assert named == [str(digit) for digit in np.unique(material.trained.factors.column("digit")).astype(int)]
 
 
 def test_every_kind_of_attribute_has_its_own_colours(colours):
@@ -158,14 +158,14 @@ def test_every_kind_of_attribute_has_its_own_colours(colours):
     by_name = {axes.get_title("left"): axes for axes in figure.axes}
     assert list(by_name)[:4] == ["by side", "by size", "by angle", "by weight"]
     side = by_name["by side"]
-    missing = int(np.isnan(colours.table.column("side")).sum())
+    missing = int(np.isnan(colours.trained.factors.column("side")).sum())
     assert missing > 0
     assert len(side.collections[0].get_offsets()) == missing
     assert to_hex(side.collections[0].get_facecolor()[0]) == IDLE
     assert by_name["by angle"].collections[0].get_cmap() is TURN
     assert by_name["by weight"].collections[0].get_cmap().name == "viridis"
     assert by_name["by size"].collections[0].get_cmap().N == 4
-    points, _ = principal_components(colours.codes)
+    points, _ = principal_components(colours.trained.codes)
     assert_same_points(offsets(by_name["by weight"]), points)
 
 
@@ -181,7 +181,7 @@ def test_tsne_is_the_same_every_time_and_hides_its_scales(colours):
     figure = map_tsne(colours)
     assert not len(figure.axes[0].get_xticks())
     weight = next(axes for axes in figure.axes if axes.get_title("left") == "by weight")
-    assert_same_points(offsets(weight), neighbour_embedding(colours.codes))
+    assert_same_points(offsets(weight), neighbour_embedding(colours.trained.codes))
 
 
 def test_confusion_counts_what_is_read(colours):

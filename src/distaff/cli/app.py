@@ -15,6 +15,7 @@ from distaff.cli.evaluate import evaluate
 from distaff.cli.figures import figures
 from distaff.cli.generate import generate
 from distaff.cli.metrics import metrics
+from distaff.cli.mix import mix
 from distaff.cli.recipes import recipes
 from distaff.cli.score import score
 from distaff.cli.train import train
@@ -41,5 +42,5 @@ def _about(
     """Train, measure and explore variational autoencoders whose latents mean something."""
 
 
-for command in (demo, train, evaluate, score, figures, encode, generate, edit, recipes, data, metrics):
+for command in (demo, train, evaluate, score, figures, encode, generate, edit, mix, recipes, data, metrics):
     app.command()(command)

@@ -29,9 +29,9 @@ def edit(
         raise InputError("edit: nothing to change; give --set ATTRIBUTE=VALUE")
     import numpy as np
 
-    from distaff.cli.picture import to_bytes, to_png
+    from distaff.cli.picture import to_png
     from distaff.data import read_images
-    from distaff.model import show_pictures
+    from distaff.model import show_pictures, to_bytes
     from distaff.run import Run, atomic_write
 
     opened = Run.open(run)

@@ -30,7 +30,8 @@ def generate(
     attributes = read_attributes(settings)
     import numpy as np
 
-    from distaff.cli.picture import to_bytes, to_png
+    from distaff.cli.picture import to_png
+    from distaff.model import to_bytes
     from distaff.run import atomic_write, load
 
     model = load(run)

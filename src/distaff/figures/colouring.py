@@ -41,6 +41,9 @@ MOST_NAMED = 20
 
 MARKERS = ("o", "^")
 
+CROWD = 4000
+"""Points from which on they are drawn small, without an edge and half seen through."""
+
 
 def class_colours(count: int) -> list[str]:
     """Return a colour for each of at most 20 classes; beyond 10 colours come twice, with another marker."""
@@ -55,8 +58,7 @@ def ordered_map(attribute: Attribute) -> Colormap:
 
 def scatter(axes: Any, points: Floats, attribute: Attribute, values: Floats) -> None:
     """Draw points [n, 2] coloured by an attribute's values [n]; those without a label are grey and below."""
-    size = float(np.clip(9000 / max(len(points), 1), 5, 30))
-    common = {"s": size, "linewidths": 0.25, "edgecolors": "white", "alpha": 0.9}
+    common = marks(len(points))
     unknown = np.isnan(values)
     if unknown.any():
         axes.scatter(*points[unknown].T, **common | {"color": IDLE, "alpha": 0.6})
@@ -76,6 +78,15 @@ def scatter(axes: Any, points: Floats, attribute: Attribute, values: Floats) -> 
     bar.ax.minorticks_off()
 
 
+def marks(count: int) -> dict[str, Any]:
+    """Return how big and how dense so many points are drawn."""
+    if count <= CROWD:
+        size = float(np.clip(9000 / max(count, 1), 5, 30))
+        return {"s": size, "linewidths": 0.25, "edgecolors": "white", "alpha": 0.9}
+    # White edges would wash out a crowd; half seen through, the denser parts and mixed classes still show.
+    return {"s": float(np.clip(40_000 / count, 1.0, 5)), "linewidths": 0, "alpha": 0.55}
+
+
 def _by_class(axes: Any, points: Floats, attribute: Attribute, classes: Any, common: dict[str, Any]) -> None:
     colours = class_colours(attribute.size)
     present = [index for index in range(attribute.size) if (classes == index).any()]
@@ -85,8 +96,22 @@ def _by_class(axes: Any, points: Floats, attribute: Attribute, classes: Any, com
         for index in present:
             mine = np.flatnonzero(classes == index)[turn::4]
             axes.scatter(*points[mine].T, color=colours[index], marker=marker[index], **common)
+    names = class_legend(axes, attribute, present)
+    name_groups(axes, [points[classes == index] for index in present], names, points)
+
+
+def class_legend(axes: Any, attribute: Attribute, present: list[int]) -> list[str]:
+    """Write beside the axes which colour is which class, and return the classes' names."""
+    colours = class_colours(attribute.size)
     handles = [
-        Line2D([], [], linestyle="", marker=marker[index], markersize=5, color=colours[index])
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            marker=MARKERS[index // len(PETROFF)],
+            markersize=5,
+            color=colours[index],
+        )
         for index in present
     ]
     names = [elide(name_value(attribute, index), SMALL, 150) for index in present]
@@ -102,7 +127,11 @@ def _by_class(axes: Any, points: Floats, attribute: Attribute, classes: Any, com
         prop={"family": FONT, "size": SMALL},
         labelcolor=INK,
     )
-    groups = [points[classes == index] for index in present]
+    return names
+
+
+def name_groups(axes: Any, groups: list[Floats], names: list[str], points: Floats) -> None:
+    """Write each class's name in its middle, if the names cover neither each other nor a class."""
     if not _fit(groups, names, points, axes.get_window_extent().width):
         return
     for middle, name in zip((np.median(group, axis=0) for group in groups), names, strict=True):

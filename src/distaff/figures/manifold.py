@@ -1,4 +1,4 @@
-"""https://arxiv.org/abs/1312.6114, figure 4: pictures over the plane of two latents, by the prior's quantiles."""
+"""https://arxiv.org/abs/1312.6114 (figure 4): what is drawn over the plane of two latents, by quantiles."""
 
 from __future__ import annotations
 

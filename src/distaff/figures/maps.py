@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from distaff.figures.colouring import empty_look, scatter
+from distaff.figures.colouring import empty_look, marks, scatter
+from distaff.figures.embedding import neighbour_embedding
 from distaff.figures.material import Material
 from distaff.figures.style import ACCENT, dress, page
 from distaff.model.pixels import Floats
 
 PANELS, COLUMNS, FEWEST = 6, 3, 10
-TSNE_PICTURES, PERPLEXITY, STEPS = 1500, 30, 750
 
 
 def not_two_latents(material: Material) -> str | None:
@@ -24,14 +24,15 @@ def nothing_to_project(material: Material) -> str | None:
     """Say why a projection to the plane would show nothing."""
     if material.model.network.latent.outputs <= 2:
         return "the code has no more than two numbers; 'map' shows it as it is"
-    if len(material.rows) < FEWEST:
-        return f"a map needs {FEWEST} pictures, the {material.split} split has {len(material.rows)}"
+    count = len(material.dataset.splits["train"])
+    if count < FEWEST:
+        return f"a map needs {FEWEST} pictures, the training split has {count}"
     return None
 
 
 def draw_map(material: Material, points: Floats, title: str, note: str, labels: tuple[str, str]) -> Figure:
     """Draw points [n, 2], once for each of the first attributes; scales show when the axes have labels."""
-    table = material.table.rows(slice(0, len(points)))
+    table = material.trained.factors
     shown = table.attributes[:PANELS]
     count = max(1, len(shown))
     columns = count if count <= COLUMNS else 2 if count == 4 else COLUMNS
@@ -47,7 +48,7 @@ def draw_map(material: Material, points: Floats, title: str, note: str, labels: 
         side * columns,
         side * shape * rows,
         title,
-        f"{len(points):,} {material.split} pictures. {note}{left_out}",
+        f"{material.shown_of_trained}. {note}{left_out}",
     )
     for index in range(count):
         axes = figure.add_subplot(rows, columns, index + 1)
@@ -61,9 +62,7 @@ def draw_map(material: Material, points: Floats, title: str, note: str, labels: 
         if shown:
             scatter(axes, points, shown[index], table.column(shown[index].name))
         else:
-            axes.scatter(
-                points[:, 0], points[:, 1], s=8, color=ACCENT, linewidths=0.25, edgecolors="white", alpha=0.9
-            )
+            axes.scatter(*points.T, color=ACCENT, **marks(len(points)))
         axes.set_aspect("equal", adjustable="datalim")
         if not any(labels):
             empty_look(axes)
@@ -75,7 +74,7 @@ def plane(material: Material) -> Figure:
     labels = [material.model.latents[column].label for column in material.gaussian]
     return draw_map(
         material,
-        material.codes[:, material.gaussian],
+        material.trained.codes[:, material.gaussian],
         "Map of the two latents",
         "Each at its mean code.",
         (labels[0], labels[1]),
@@ -95,7 +94,7 @@ def principal_components(codes: Floats) -> tuple[Floats, Floats]:
 
 def map_pca(material: Material) -> Figure:
     """Draw the two directions in which the mean codes vary most."""
-    points, shares = principal_components(material.codes)
+    points, shares = principal_components(material.trained.codes)
     return draw_map(
         material,
         points,
@@ -105,24 +104,11 @@ def map_pca(material: Material) -> Figure:
     )
 
 
-def neighbour_embedding(codes: Floats) -> Floats:
-    """Return scikit-learn's t-SNE of codes [n, D] in the plane: [n, 2], by a fixed seed."""
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
-
-    perplexity = min(PERPLEXITY, (len(codes) - 1) / 3)
-    embedding = TSNE(perplexity=perplexity, init="pca", max_iter=STEPS, random_state=0)
-    # More threads than free processors wait for each other; one is hardly slower on so few points.
-    with threadpool_limits(1):
-        points: Floats = embedding.fit_transform(codes)
-    return points
-
-
 def map_tsne(material: Material) -> Figure:
     """Draw the mean codes so that neighbours stay neighbours."""
     return draw_map(
         material,
-        neighbour_embedding(material.codes[:TSNE_PICTURES]),
+        neighbour_embedding(material.trained.codes),
         "Map of the codes: t-SNE",
         "Neighbouring codes lie side by side; distances between groups and the axes mean nothing.",
         ("", ""),

@@ -8,12 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from distaff.data import Attribute, AttributeTable, Dataset
+from distaff.evaluation.encoding import Encoded, draw, encode
 from distaff.model import BoundTerms, Model, bound_terms
 from distaff.model.pixels import Floats
 from distaff.run import Run
 
 MOST = 3000
-"""Pictures at most that maps show."""
+"""Unseen pictures at most."""
+
+MOST_TRAINED, ALL_TRAINED = 3000, 60_000
+"""Training pictures at most whose codes are shown: of figures drawn unasked, and asked for by name."""
 
 MOST_DECODED = 1000
 """Pictures at most whose posterior is averaged, since each is decoded too."""
@@ -22,14 +26,14 @@ SPLIT_NAMES = {"test": "test", "valid": "validation", "train": "training"}
 
 
 class Material:
-    """A run and the unseen pictures that its figures show.
+    """A run and the pictures that its figures show.
 
-    The pictures are drawn at random, by a fixed seed, from the test split; from validation, then training,
-    where the split before is empty.
+    Unseen pictures are drawn at random, by a fixed seed, from the test split; from validation, then training,
+    where the split before is empty. `trained`: how many training pictures give their codes at most.
     """
 
-    def __init__(self, run: Run, dataset: Dataset) -> None:
-        self.run, self.dataset = run, dataset
+    def __init__(self, run: Run, dataset: Dataset, trained: int = MOST_TRAINED) -> None:
+        self.run, self.dataset, self.most_trained = run, dataset, trained
 
     @property
     def model(self) -> Model:
@@ -70,6 +74,19 @@ class Material:
     def codes(self) -> Floats:
         """The pictures' mean codes: float32 [n, D]."""
         return self.model.encode(self.images, attributes=self.known())
+
+    @cached_property
+    def trained(self) -> Encoded:
+        """Mean codes of training pictures and their labels, NaN where nobody knows."""
+        rows = draw(self.dataset.splits["train"], self.most_trained, 0)
+        return encode(self.model, self.dataset.images, self.dataset.attributes, rows)
+
+    @property
+    def shown_of_trained(self) -> str:
+        """How many of the training pictures that is, in words."""
+        shown, there_are = len(self.trained.codes), len(self.dataset.splits["train"])
+        some = f"{shown:,}" if shown == there_are else f"{shown:,} of {there_are:,}"
+        return f"{some} training pictures"
 
     @cached_property
     def posterior(self) -> BoundTerms:

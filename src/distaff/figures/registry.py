@@ -17,11 +17,15 @@ from distaff.figures.kl import kl
 from distaff.figures.losses import losses, no_history
 from distaff.figures.manifold import manifold, no_plane
 from distaff.figures.maps import map_pca, map_tsne, not_two_latents, nothing_to_project, plane
-from distaff.figures.material import Material
+from distaff.figures.material import ALL_TRAINED, MOST_TRAINED, Material
+from distaff.figures.mixes import mixes, no_classes
 from distaff.figures.reconstructions import reconstructions
+from distaff.figures.regions import no_regions, regions
 from distaff.figures.samples import samples
+from distaff.figures.strongest import strongest, zero_means_nothing
 from distaff.figures.sweeps import no_attribute, sweeps
 from distaff.figures.traversals import no_gaussian, traversals
+from distaff.figures.variation import no_variation, variation
 from distaff.run import Run, atomic_write
 
 
@@ -50,10 +54,14 @@ FIGURES: dict[str, Entry] = {
     "reconstructions": Entry("unseen pictures above their reconstructions", reconstructions),
     "samples": Entry("new pictures, a row for each class where classes can be asked for", samples),
     "traversals": Entry("what each of the most active latents does to a picture", traversals, no_gaussian),
+    "strongest": Entry("the latent furthest from zero, over its own range", strongest, zero_means_nothing),
     "sweeps": Entry("pictures with one attribute set to each of its values", sweeps, no_attribute),
     "losses": Entry("terms of the loss, weights and learning rate against the step", losses, no_history),
     "kl": Entry("how many nats each latent carries, and which carry none", kl),
     "map": Entry("the two gaussian latents of unseen pictures, by attribute", plane, not_two_latents),
+    "regions": Entry("which class lives where in the plane of two latents", regions, no_regions),
+    "mixes": Entry("straight paths from class to class", mixes, no_classes),
+    "variation": Entry("what varies within each class", variation, no_variation),
     "manifold": Entry("pictures over the plane of two latents, by the prior's quantiles", manifold, no_plane),
     "map_pca": Entry("codes of unseen pictures in two principal components", map_pca, nothing_to_project),
     "map_tsne": Entry("codes of unseen pictures, neighbours side by side", map_tsne, nothing_to_project),
@@ -81,7 +89,8 @@ def make(
         if name not in FIGURES:
             raise InputError(f"figures: there is no figure {name!r}; {nearest(name, FIGURES)}")
     say = progress or _quiet
-    material = Material(run, run.dataset(data))
+    # All training codes where a figure is asked for by name; some where every figure is drawn.
+    material = Material(run, run.dataset(data), MOST_TRAINED if only is None else ALL_TRAINED)
     drawable = []
     for name in dict.fromkeys(only if only is not None else FIGURES):
         reason = FIGURES[name].obstacle(material)

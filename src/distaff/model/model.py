@@ -134,8 +134,13 @@ class Model:
         What is unknown of the condition is taken to be the class under which the picture is drawn best.
         """
         codes = self.encode(images, attributes=attributes)
-        known = likeliest_condition(self, images, codes, attributes) if self.condition else None
-        return self.decode(codes, attributes=known)
+        return self.decode(codes, attributes=self.condition_of(images, codes, attributes))
+
+    def condition_of(
+        self, images: npt.ArrayLike, codes: Floats, attributes: Known | None = None
+    ) -> dict[str, Floats] | None:
+        """Return the condition of pictures [n]: what is given, and else the class that draws them best."""
+        return likeliest_condition(self, images, codes, attributes) if self.condition else None
 
     def read(self, codes: npt.ArrayLike) -> dict[str, Floats]:
         """Return class indices (or numbers) of every readable attribute, read from codes [n, D]."""
@@ -202,8 +207,7 @@ class Model:
         codes = self.encode(images)
         if rest:
             codes = self.write(codes, **rest)
-        known = likeliest_condition(self, images, codes, conditions) if self.condition else None
-        return self.decode(codes, attributes=known)
+        return self.decode(codes, attributes=self.condition_of(images, codes, conditions))
 
     def sample(self, n: int, *, seed: int = 0, **attributes: Any) -> Floats:
         """Draw n new pictures, with any settable attributes given: `sample(16, digit=3)`.
