@@ -31,9 +31,8 @@ def likeliest_condition(
             the other in the order of the condition; an unknown number stays missing (NaN).
     """
     array = read_pictures(images, model.image_shape)
-    known = {
-        name: model.values(name, given[name], len(array)) for name in model.condition if name in (given or {})
-    }
+    told = given or {}
+    known = {name: model.values(name, told[name], len(array)) for name in model.condition if name in told}
     for attribute in model.attributes:
         if attribute.name in known or attribute.name not in model.condition:
             continue

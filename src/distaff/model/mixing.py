@@ -35,7 +35,8 @@ class Way:
 
 def straight(first: Floats, last: Floats, shares: Floats) -> Floats:
     """Return the codes first + share (last - first): [D], [D], [k] -> [k, D]."""
-    return (first + shares[:, None] * (last - first)).astype(np.float32)
+    codes: Floats = (first + shares[:, None] * (last - first)).astype(np.float32)
+    return codes
 
 
 def spherical(first: Floats, last: Floats, shares: Floats) -> Floats:
@@ -51,7 +52,8 @@ def spherical(first: Floats, last: Floats, shares: Floats) -> Floats:
         return straight(first, last, shares)
     toward = shares.astype(np.float64)[:, None] * angle
     arc = (np.sin(angle - toward) * first + np.sin(toward) * last) / np.sin(angle)
-    return arc.astype(np.float32)
+    codes: Floats = arc.astype(np.float32)
+    return codes
 
 
 PATHS: dict[str, Callable[[Floats, Floats, Floats], Floats]] = {

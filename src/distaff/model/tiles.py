@@ -15,7 +15,8 @@ Bytes = npt.NDArray[np.uint8]
 
 def to_bytes(pictures: npt.NDArray[np.floating]) -> Bytes:
     """Return pictures in [0, 1] as uint8 of the same shape."""
-    return np.rint(pictures * 255).astype(np.uint8)
+    whole: Bytes = np.rint(pictures * 255).astype(np.uint8)
+    return whole
 
 
 def tiled(pictures: Bytes, columns: int, *, gap: int = 2, scale: int = 1) -> Bytes:
