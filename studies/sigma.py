@@ -10,7 +10,7 @@ import numpy as np
 
 import distaff
 
-STEPS, SEEDS = 800, 5
+STEPS, SEEDS = 500, 5
 
 
 def main(data: str, out: Path) -> None:
