@@ -83,7 +83,7 @@ def decode_once(
     if not bad.any():
         return Opened(images, rows, sized=True)
     good = np.flatnonzero(bad == 0)
-    skipped = [paths[index].name for index in np.flatnonzero(bad)]
+    skipped = [paths[int(index)].name for index in np.flatnonzero(bad)]
     more = ", ..." if len(skipped) > 5 else ""
     note = f"skipped {len(skipped)} pictures that cannot be read: {', '.join(skipped[:5])}{more}"
     return Opened(SubsetImages(images, good), rows[good], (note,), sized=True)
