@@ -65,6 +65,13 @@ def test_what_is_not_given_is_drawn_the_same_each_time(trained):
     assert by_name[:, 8:].mean() > 5 * by_name[:, :8].mean()
 
 
+def test_attributes_may_be_called_anything():
+    X, y = squares(40)
+    model = SupervisedVAE(16, attr_list=["seed", "self"], attr_sizes=[4, 2])
+    model.fit(X, y, epochs=1, progress=False)
+    assert not np.array_equal(model.z_to_X({"seed": 3, "self": 0}), model.z_to_X({"seed": 0, "self": 0}))
+
+
 def test_a_saved_model_is_a_run_and_loads_both_ways(trained, tmp_path):
     X, _ = squares(5)
     trained.save(tmp_path / "model")
@@ -76,6 +83,17 @@ def test_a_saved_model_is_a_run_and_loads_both_ways(trained, tmp_path):
         assert np.array_equal(each.reconstruct(X), trained.reconstruct(X))
     assert distaff.load(tmp_path / "model").encode(X * 255).shape == (5, 6)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_saved_model_is_measured_on_pictures_that_are_named(trained, tmp_path):
+    X, y = squares(60, seed=2)
+    trained.save(tmp_path / "model")
+    np.savez(tmp_path / "some.npz", imgs=X, row=y[:, 0], side=y[:, 1])
+    run = distaff.Run.open(tmp_path / "model")
+    with pytest.raises(InputError, match="not kept with the run; name some with --data"):
+        distaff.evaluation.evaluate(run, metrics=["attribute_accuracy"])
+    result = distaff.evaluation.evaluate(run, metrics=["attribute_accuracy"], data=str(tmp_path / "some.npz"))
+    assert result["metrics"]["attribute_accuracy"]["value"] > 0.9
 
 
 @pytest.mark.parametrize("model_type", ["sampled", "argmax", "argmax_norm", "l2"])
@@ -124,6 +142,8 @@ def test_data_that_do_not_fit_are_refused(change, message):
 def test_a_wrong_model_is_refused(tmp_path):
     with pytest.raises(InputError, match="no 'softmx'; did you mean 'softmax'"):
         small("softmx")
+    with pytest.raises(InputError, match="there is no None; there is: argmax"):
+        small(None)
     with pytest.raises(InputError, match="names 1 attributes and attr_sizes gives 2 sizes"):
         SupervisedVAE(16, attr_list=["row"], attr_sizes=[4, 2])
     with pytest.raises(InputError, match="has not been trained"):
@@ -157,7 +177,7 @@ def test_the_authors_example_runs_as_he_wrote_it(tmp_path):
         env=os.environ | {"MPLBACKEND": "agg"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -15,8 +15,9 @@ from typing import Any, Literal, Self, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from distaff.data import ArrayImages, Attribute, AttributeTable, Dataset, Images, PackedImages
+from distaff.data import ARRAYS, ArrayImages, Attribute, AttributeTable, Dataset, Images, PackedImages
 from distaff.errors import InputError, nearest
 from distaff.latent import AttributeBlock
 from distaff.model import Model
@@ -75,7 +76,7 @@ class SupervisedVAE:
     ) -> None:
         if model_type not in get_args(Space):
             raise InputError(
-                f"model_type: there is no {model_type!r}; {nearest(model_type, get_args(Space))}"
+                f"model_type: there is no {model_type!r}; {nearest(str(model_type), get_args(Space))}"
             )
         names, sizes = [str(name) for name in attr_list], [int(size) for size in attr_sizes]
         if not names or len(names) != len(sizes):
@@ -204,8 +205,12 @@ class SupervisedVAE:
                 raise InputError(f"z: {name} is {column[wrong][0]:g}, outside its indices 0 to {size - 1}")
             unknown = np.isnan(column)
             column[unknown] = generator.integers(size, size=int(unknown.sum()))
-        given = {name: rows[:, i].copy() for i, name in enumerate(self.attr_list)}
-        drawn = model.sample(len(rows), seed=self.seed, **given)
+        # Written block by block, since a keyword of `sample` may be an attribute's name, such as seed.
+        blocks = model.network.latent.attribute_blocks
+        with torch.inference_mode():
+            given = torch.tensor(rows, device=model.device)
+            codes = torch.cat([block.write(given[:, i]) for i, block in enumerate(blocks)], dim=1)
+        drawn = model.decode(codes.cpu().numpy())
         return drawn if values.ndim == 2 else drawn[0]
 
     def X_to_z(self, X: npt.ArrayLike) -> list[int] | npt.NDArray[np.int64]:
@@ -293,7 +298,7 @@ class SupervisedVAE:
             labels,
         )
         splits = {"train": train_rows, "valid": valid_rows, "test": np.arange(0)}
-        return Dataset("arrays", _held(pictures), table, table, splits)  # type: ignore[arg-type]
+        return Dataset(ARRAYS, _held(pictures), table, table, splits)  # type: ignore[arg-type]
 
     def _pictures(self, X: npt.ArrayLike, name: str) -> Bytes:
         """Return pictures as uint8 [n, c, h, w] from 0 to 255."""

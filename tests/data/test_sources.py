@@ -35,6 +35,7 @@ def test_every_source_is_described():
         ("minst", "unknown data 'minst', and no such path: did you mean 'mnist'"),
         ("fashion_mnist:x", "did you mean 'fashion-mnist'"),
         ("zzzzzz", "there is: celeba, digits, fashion-mnist, mnist, sprites, sprites-colour"),
+        ("arrays", "given in Python and are not kept with the run; name some with --data"),
         ("some/where", "'some/where': no such file or folder"),
         ("", "data.source"),
     ],

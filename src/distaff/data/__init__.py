@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from distaff.data.attributes import Attribute, AttributeTable, Folds, Kind
-from distaff.data.dataset import Dataset, Split, assemble
+from distaff.data.dataset import ARRAYS, Dataset, Split, assemble
 from distaff.data.images import ArrayImages, Images, PackedImages, SubsetImages
 from distaff.data.options import DataOptions
 from distaff.data.pictures import read_images
@@ -15,6 +15,7 @@ from distaff.data.sources import SOURCES, Source, find
 from distaff.errors import InputError, nearest
 
 __all__ = [
+    "ARRAYS",
     "SOURCES",
     "ArrayImages",
     "Attribute",

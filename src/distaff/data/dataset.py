@@ -17,6 +17,8 @@ from distaff.errors import InputError
 
 Split = Literal["train", "valid", "test"]
 Rows = npt.NDArray[np.int64]
+ARRAYS = "arrays"
+"""The name of pictures that were given in Python and lie nowhere."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distaff.data import celeba, digits, fashion_mnist, folder, mnist, npz, sprites, sprites_colour
-from distaff.data.dataset import Found
+from distaff.data.dataset import ARRAYS, Found
 from distaff.data.options import DataOptions
 from distaff.errors import InputError, nearest
 
@@ -98,7 +98,7 @@ def find(options: DataOptions) -> Found:
     """The source that `options.source` names: a name, `name:place`, or a path.
 
     Raises:
-        InputError: neither a source nor a path; the nearest source is named.
+        InputError: neither a source nor a path; the nearest source is named. Or pictures given in Python.
     """
     written = options.source
     name, colon, place = written.partition(":")
@@ -106,6 +106,11 @@ def find(options: DataOptions) -> Found:
         if colon and not place:
             raise InputError(f"data {written!r} has no place after the colon: write {name}:FOLDER or {name}")
         return SOURCES[name].find(place or None, options)
+    if written == ARRAYS:
+        raise InputError(
+            f"data {written!r}: these pictures were given in Python and are not kept with the run; name some "
+            "with --data, such as a .npz file of them"
+        )
     path = Path(written).expanduser()
     if path.is_dir():
         return SOURCES["FOLDER"].find(written, options)
