@@ -20,8 +20,9 @@ def recipes(
     from distaff.recipe import describe, shipped
 
     if name is None:
-        for each, about in describe().items():
-            typer.echo(row(each, about))
+        known = describe()
+        for each, about in known.items():
+            typer.echo(row(each, about, column=2 + max(map(len, known))))
         return
     texts = shipped()
     if name not in texts:
