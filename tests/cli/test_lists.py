@@ -12,9 +12,10 @@ from distaff.recipe import Recipe, from_yaml, shipped
 
 def test_recipes_are_listed_with_what_they_are(does):
     text = does("recipes")
+    column = 2 + max(map(len, shipped()))
     for name, content in shipped().items():
         about = yaml.safe_load(content)["about"]
-        assert f"{name:<17} {about.split()[0]}" in text
+        assert f"{name:<{column}}{about.split()[0]}" in text
 
 
 def test_a_shown_recipe_can_be_read_again(does):
