@@ -10,7 +10,8 @@ import numpy.typing as npt
 from distaff.data import Attribute, AttributeTable
 from distaff.data.sprites import FACTORS, render
 from distaff.evaluation.drawn import lacks_sprites, overlap
-from distaff.evaluation.right import folds, is_right, share
+from distaff.evaluation.encoding import Floats
+from distaff.evaluation.right import folds, is_right
 from distaff.evaluation.subject import Subject
 from distaff.evaluation.swap import reader_details, replaced
 
@@ -18,7 +19,6 @@ SETTINGS = 1000
 """Pictures drawn for each attribute, half way and at its values."""
 STEPS = 10
 """Even steps that the range of a continuous attribute is cut into."""
-Floats = npt.NDArray[np.float64]
 
 
 def lacks_between(subject: Subject) -> str | None:
@@ -63,7 +63,7 @@ def _draw_and_read(
     subject: Subject, attribute: Attribute, base: AttributeTable, low: Floats, above: float
 ) -> dict[str, float]:
     """Draw `base` with the attribute `above` its values `low` [n], and judge what the reader sees."""
-    asked = replaced(base, attribute.name, (low + above).astype(np.float32))
+    asked = replaced(base, attribute.name, low + np.float32(above))
     wanted = {each.name: asked.column(each.name) for each in asked.attributes}
     drawn = subject.model.sample(len(asked), seed=subject.seed, **wanted)
     read = subject.reader.read(drawn)
@@ -76,22 +76,29 @@ def _draw_and_read(
         if each.name != attribute.name
     ]
     kept = np.all([np.ones(len(asked), dtype=bool), *others], axis=0)
-    found = {"right": share(near & kept), "attribute": share(near), "others": share(kept)}
+    found = {
+        "right": float((near & kept).mean()),
+        "attribute": float(near.mean()),
+        "others": float(kept.mean()),
+    }
     if lacks_sprites(subject) is None:
-        truths = [
-            render(np.stack([replaced(base, attribute.name, low + k).column(f.name) for f in FACTORS], 1)) > 0
-            for k in ((0, 1) if above else (0,))
-        ]
-        found["iou"] = float(np.max([overlap(drawn > 0.5, true) for true in truths], axis=0).mean())
+        ends = (0, 1) if above else (0,)
+        shares = [overlap(drawn > 0.5, _rendered(replaced(base, attribute.name, low + k))) for k in ends]
+        found["iou"] = float(np.max(shares, axis=0).mean())
     return found
+
+
+def _rendered(table: AttributeTable) -> npt.NDArray[np.bool_]:
+    """The true sprites of a table of all five factors: [n, 64, 64]."""
+    return render(table.select([factor.name for factor in FACTORS]).values) > 0
 
 
 def _neighbours(attribute: Attribute, rng: np.random.Generator) -> tuple[Floats, float]:
     """Return lower neighbours [n], drawn evenly, and the step from each to its upper one."""
     if not attribute.size:
         step = (attribute.high - attribute.low) / STEPS
-        return attribute.low + step * rng.integers(STEPS, size=SETTINGS), step
-    return rng.integers(attribute.size - 1, size=SETTINGS).astype(np.float64), 1.0
+        return (attribute.low + step * rng.integers(STEPS, size=SETTINGS)).astype(np.float32), step
+    return rng.integers(attribute.size - 1, size=SETTINGS).astype(np.float32), 1.0
 
 
 def _ordered(subject: Subject) -> tuple[Attribute, ...]:

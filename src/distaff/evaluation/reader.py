@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log2
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +52,7 @@ class ReaderNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return the numbers of every attribute: [b, size or 1] each, float32."""
-        return cast("tuple[Tensor, ...]", self._run(self.layers, images).split(self.widths, dim=1))
+        return torch.split(self._run(self.layers, images), self.widths, dim=1)
 
     def features(self, images: Tensor) -> Tensor:
         """Return what the last layer names attributes from: [b, 256], float32."""
