@@ -57,6 +57,10 @@ def test_a_reader_learns_digits_and_the_same_one_each_time(tmp_path):
     reader = train_reader(data.images, data.attributes, train, budget=20_000)
     assert rights(reader, data.images, data.attributes, test)["digit"] > 0.95
     assert not reader.binary
+    images = data.images.take(test[:20])
+    chances = reader.probabilities(images)["digit"]
+    np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(chances.argmax(axis=1), reader.read(images)["digit"])
     small = [train_reader(data.images, data.attributes, train[:200], budget=1000) for _ in range(2)]
     for one, two in zip(*(each.network.state_dict().values() for each in small), strict=True):
         assert torch.equal(one, two)

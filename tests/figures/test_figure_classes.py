@@ -7,7 +7,8 @@ from distaff.evaluation import reader_training
 from distaff.figures import FIGURES, beta_sweep, mix
 from distaff.figures.beta_sweep import weight_in_words
 from distaff.figures.manifold import SIDE, manifold, no_plane
-from distaff.figures.mixes import class_end
+from distaff.figures.mixes import class_end, mixes
+from distaff.figures.mixing import Reading
 from distaff.figures.regions import regions, votes
 from distaff.figures.variation import variation
 from distaff.model import End, walk
@@ -58,6 +59,22 @@ def test_variation_keeps_the_class_of_a_row(conditional):
     assert len(rows) == 10 * 11
 
 
+def test_mixes_say_what_is_read_on_the_way_unless_the_class_is_told(plane_run, vae, conditional):
+    for run, told in ((plane_run, "the model reads"), (vae, "nearest training codes"), (conditional, None)):
+        material = material_of(run)
+        figure = mixes(material)
+        said = texts(figure)
+        assert len(figure.axes[0].images) == 10 * 11
+        assert len([text for text in said if text.isdigit()]) == (10 * 11 if told else 0)
+        assert told is None or any(told in text for text in said)
+    material = material_of(plane_run)
+    digit = material.trained.factors.get("digit")
+    ends = [class_end(material, digit, value) for value in (0.0, 1.0)]
+    codes = walk(plane_run.model, *ends).codes
+    said = [text for text in texts(mixes(material)) if text.isdigit()]
+    assert said[:11] == [str(int(each)) for each in plane_run.model.read(codes)["digit"]]
+
+
 def test_a_class_begins_at_the_mean_of_its_codes(plane_run):
     material = material_of(plane_run)
     attribute = material.trained.factors.get("digit")
@@ -90,12 +107,26 @@ def test_a_mix_is_read_step_by_step(plane_run, monkeypatch, tmp_path):
     monkeypatch.setattr(reader_training, "SMALL", 2000)
     found = mix(plane_run, "digit=0", "digit=8", steps=5)
     assert found.attribute.name == "digit"
-    assert len(found.classes) == len(found.surety) == len(found.way.pictures) == 5
-    assert sum(share for _, share in found.crossed()) == pytest.approx(1)
+    own, (seen, right) = found.by_model(), found.by_reader()
+    for reading in (own, seen):
+        assert len(reading.classes) == len(reading.surety) == len(found.way.pictures) == 5
+        assert sum(share for _, share in reading.crossed()) == pytest.approx(1)
+    assert own.classes == tuple(
+        str(digit) for digit in plane_run.model.read(found.way.codes)["digit"].astype(int)
+    )
+    assert 0 <= right <= 1
     with pytest.raises(InputError, match="no attribute 'digt' with classes; did you mean 'digit'"):
         mix(plane_run, "digt=0", "digit=8")
     with pytest.raises(InputError, match="both ends count"):
         mix(plane_run, "digit=0", "digit=8", steps=1)
+
+
+def test_a_reading_says_what_it_crosses_in_order():
+    assert Reading(("0", "0", "6", "0"), None).crossed() == [("0", 0.5), ("6", 0.25), ("0", 0.25)]
+
+
+def test_a_model_that_reads_nothing_says_nothing(vae):
+    assert mix(vae, "digit=0", "digit=8", steps=2).by_model() is None
 
 
 def test_runs_are_compared_row_by_row(vae, tmp_path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from distaff.cli.arguments import RunFolder, Scale, check_out
 from distaff.cli.progress import working
+
+if TYPE_CHECKING:
+    from distaff.figures.mixing import Reading
 
 EACH, ENDS = 120, 700
 """Milliseconds that a picture of the GIF stands, and its ends."""
@@ -32,25 +35,46 @@ def mix(
 ) -> None:
     """Draw the way between two classes or two pictures, and say which classes it crosses.
 
-    Pictures on the way are read by an independent classifier, trained on the run's data when it is first
-    needed and kept.
+    The model reads its own codes; an independent classifier reads the pictures. It is trained on the run's
+    data when it is first needed, after the file is written, and kept.
     """
     check_out(out, ".png", ".gif")
     from distaff.figures.mixing import mix as find
     from distaff.run import Run, atomic_write
 
-    opened = Run.open(run)
     with working() as say:
-        found = find(opened, first, last, steps=steps, path=path, progress=say)
-    atomic_write(out, _draw(found.way.pictures, out.suffix.lower(), scale))
+        say(f"drawing the way from {first} to {last}")
+        found = find(Run.open(run), first, last, steps=steps, path=path)
+        atomic_write(out, _draw(found.way.pictures, out.suffix.lower(), scale))
     typer.echo(f"{out}: {first} to {last}, {path}, {steps} steps")
-    if found.attribute is None:
-        return
-    crossed = ", ".join(f"{name} ({share:.0%})" for name, share in found.crossed())
-    right = "" if found.right is None else f", right on {found.right:.1%} of real pictures"
-    typer.echo(f"{found.attribute.name} on the way, by an independent classifier{right}: {crossed}")
-    sure = "  ".join(f"{name} {sure:.0%}" for name, sure in zip(found.classes, found.surety, strict=True))
-    typer.echo(f"step by step: {sure}")
+    if found.attribute is not None:
+        with working() as say:
+            pictured, right = found.by_reader(say)
+        _tell(found.attribute.name, found.by_model(), pictured, right)
+
+
+def _tell(name: str, coded: Reading | None, pictured: Reading, right: float | None) -> None:
+    """Print what each step shows, and which classes were crossed."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("step", box=box.SIMPLE_HEAD, pad_edge=False)
+    columns = {"the model reads": coded, "the classifier sees": pictured}
+    shown = {title: reading for title, reading in columns.items() if reading is not None}
+    for title in shown:
+        table.add_column(title)
+        table.add_column("sure", justify="right")
+    for step in range(len(pictured.classes)):
+        cells = [str(step)]
+        for reading in shown.values():
+            sure = "" if reading.surety is None else f"{reading.surety[step]:.0%}"
+            cells += [reading.classes[step], sure]
+        table.add_row(*cells)
+    Console().print(table)
+    crossed = ", ".join(f"{value} ({share:.0%})" for value, share in pictured.crossed())
+    real = "" if right is None else f", right on {right:.1%} of real pictures"
+    typer.echo(f"{name} on the way, by an independent classifier{real}: {crossed}")
 
 
 def _draw(pictures: object, suffix: str, scale: int) -> bytes:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from distaff.data import Attribute
 from distaff.figures.material import Material, first_some, name_value
+from distaff.figures.regions import NEIGHBOURS, votes
 from distaff.figures.sheet import Row, sheet
 from distaff.model import End, walk
 from distaff.model.pixels import Floats
@@ -63,14 +64,34 @@ def mixes(material: Material) -> Figure:
         ends = [class_end(material, attribute, value) for value in (first, last)]
         way = walk(material.model, ends[0], ends[1], steps=STEPS)
         label = f"{name_value(attribute, first)} to {name_value(attribute, last)}"
-        rows.append(Row(way.pictures, label=label))
+        heads = [name_value(attribute, value) for value in _read(material, attribute, way.codes)]
+        rows.append(Row(way.pictures, label=label, heads=heads))
     left_out = f" {len(shown)} of {len(present)} classes." if len(shown) < len(present) else ""
     return sheet(
         rows,
         f"Between one {attribute.name} and another",
-        "Each row leads straight from the middle of one class to that of the next, in even steps of the code."
-        + left_out,
+        "Each row leads straight from the middle of one class to that of the next, in even steps of the "
+        f"{'condition' if attribute.name in material.model.condition else 'code'}."
+        f"{_source(material, attribute)}{left_out}",
     )
+
+
+def _read(material: Material, attribute: Attribute, codes: Floats) -> list[float]:
+    """Return the class that each code stands for [k]: nothing where the class is a condition beside it."""
+    if attribute.name in material.model.readable:
+        return [float(value) for value in material.model.read(codes)[attribute.name]]
+    if attribute.name in material.model.condition or not len(material.gaussian):
+        return []
+    shares = votes(material, attribute, codes[:, material.gaussian])
+    return [float(value) for value in shares.argmax(axis=1)]
+
+
+def _source(material: Material, attribute: Attribute) -> str:
+    if attribute.name in material.model.readable:
+        return f" Above each picture: the {attribute.name} that the model reads in the code."
+    if attribute.name in material.model.condition or not len(material.gaussian):
+        return ""
+    return f" Above each picture: the {attribute.name} of most of the {NEIGHBOURS} nearest training codes."
 
 
 def _present(material: Material, attribute: Attribute) -> list[float]:

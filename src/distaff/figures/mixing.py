@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 
-from distaff.data import Attribute, read_images
+from distaff.data import Attribute, Dataset, read_images
 from distaff.errors import InputError, nearest
 from distaff.evaluation.subject import Subject
 from distaff.figures.material import Material
@@ -22,41 +24,49 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True)
-class Mix:
-    """A way between two ends, and its pictures read by an independent classifier.
+class Reading:
+    """What one reader makes of k pictures: the likeliest class of each, and its probability [k] if known."""
 
-    `attribute`: whose classes are read; None where the data have none. `classes` [k] and `surety` [k]: the
-    likeliest class of each picture and its probability. `right`: how often that classifier is right on real
-    unseen pictures.
-    """
-
-    way: Way
-    attribute: Attribute | None
     classes: tuple[str, ...]
-    surety: Floats
-    right: float | None
+    surety: Floats | None
 
     def crossed(self) -> list[tuple[str, float]]:
         """Return the classes on the way in order, each with the share of the pictures that show it."""
-        found: list[tuple[str, int]] = []
-        for name in self.classes:
-            if found and found[-1][0] == name:
-                found[-1] = (name, found[-1][1] + 1)
-            else:
-                found.append((name, 1))
-        return [(name, count / len(self.classes)) for name, count in found]
+        return [(name, len(list(run)) / len(self.classes)) for name, run in groupby(self.classes)]
 
 
-def mix(
-    run: Run,
-    first: str,
-    last: str,
-    *,
-    steps: int = 11,
-    path: PathName = "straight",
-    progress: Callable[[str], None] = lambda _: None,
-) -> Mix:
-    """Return the way from one end to another, decoded and read.
+@dataclass(frozen=True)
+class Mix:
+    """A way between two ends. `attribute`: whose classes it crosses, None where the data have none."""
+
+    run: Run
+    dataset: Dataset
+    way: Way
+    attribute: Attribute | None
+
+    def by_model(self) -> Reading | None:
+        """Return what the model reads from the codes, None if it does not read the attribute."""
+        model, name = self.run.model, "" if self.attribute is None else self.attribute.name
+        if self.attribute is None or name not in model.readable:
+            return None
+        chances = model.read_probabilities(self.way.codes).get(name)
+        return _reading(self.attribute, model.read(self.way.codes)[name], chances)
+
+    def by_reader(self, progress: Callable[[str], None] = lambda _: None) -> tuple[Reading, float | None]:
+        """Return what an independent classifier sees in the pictures, and how often it is right on real ones.
+
+        It is trained on the run's data when it is first needed, which `progress` is told of, and kept. For a
+        way that has an attribute.
+        """
+        assert self.attribute is not None
+        subject = Subject(self.run.model, self.dataset, progress=progress)
+        chances = subject.reader.probabilities(self.way.pictures)[self.attribute.name]
+        read = _reading(self.attribute, chances.argmax(axis=1), chances)
+        return read, subject.reader_rights.get(self.attribute.name)
+
+
+def mix(run: Run, first: str, last: str, *, steps: int = 11, path: PathName = "straight") -> Mix:
+    """Return the way from one end to another, decoded.
 
     Args:
         run: a trained run.
@@ -64,7 +74,6 @@ def mix(
         last: where it ends.
         steps: pictures on the way, both ends included.
         path: straight, or spherical: along the arc around the middle of the prior.
-        progress: told what is being done; the independent classifier is trained once for some data and kept.
 
     Raises:
         InputError: an end that is neither a class nor a picture, fewer than two steps, or an unknown path.
@@ -74,18 +83,16 @@ def mix(
     dataset = run.dataset()
     material = Material(run, dataset)
     ends = [_end(material, text) for text in (first, last)]
-    way = walk(run.model, ends[0], ends[1], steps=steps, path=path)
     named = [text.partition("=")[0].strip() for text in (first, last)]
     table = material.trained.factors
     asked = next((name for name in named if name in table.names), None)
     attribute = table.get(asked) if asked else mixed_attribute(material)
-    if attribute is None or not attribute.size:
-        return Mix(way, None, (), np.zeros(0, dtype=np.float32), None)
-    subject = Subject(run.model, dataset, progress=progress)
-    chances = subject.reader.probabilities(way.pictures)[attribute.name]
-    classes = tuple(str(attribute.label(int(value))) for value in chances.argmax(axis=1))
-    right = subject.reader_rights.get(attribute.name)
-    return Mix(way, attribute, classes, chances.max(axis=1).astype(np.float32), right)
+    return Mix(run, dataset, walk(run.model, ends[0], ends[1], steps=steps, path=path), attribute)
+
+
+def _reading(attribute: Attribute, values: npt.NDArray[Any], chances: Floats | None) -> Reading:
+    classes = tuple(str(attribute.label(float(value))) for value in values)
+    return Reading(classes, None if chances is None else chances.max(axis=1))
 
 
 def _end(material: Material, text: str) -> End:

@@ -17,14 +17,15 @@ from PIL import Image, ImageDraw, ImageFont
 from distaff.data import Dataset
 from distaff.model import Model, tiled, to_bytes, to_gif
 from distaff.model.pixels import Floats
-from distaff.run import Run, atomic_write
+from distaff.run import Run, atomic_write, remove_leftovers
 from distaff.training.module import Trainee
 
 EARLY = frozenset({0, 1, 3, 7, 10, 16, 30, 100, 300, 1000})
 COLUMNS = 8
 WIDTH = 560
 """Pixels that a frame aims at."""
-CAPTION = 22
+CAPTION, LABELS, EDGE, GAP, MOST = 34, 120, 12, 6, 17
+"""Pixels: above the rows, left of them, around everything, between rows; and the longest label's letters."""
 REACH = 3.0
 """Standard deviations of the prior that a traversal spans to both sides."""
 EACH, LAST = 400, 2500
@@ -47,6 +48,7 @@ class TrainingPictures(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Draw the model before its first step."""
+        remove_leftovers(self.folder)
         if trainer.global_step == 0:
             self._draw(pl_module)
 
@@ -97,20 +99,28 @@ def frame(model: Model, images: np.ndarray[Any, Any], known: dict[str, Floats], 
     codes_of_one, name = _traversal(model, codes)
     first = {name: np.repeat(values[:1], COLUMNS) for name, values in known.items()}
     given = np.moveaxis(images, 1, -1)
-    rows = [
-        given[..., 0] if given.shape[-1] == 1 else given,
-        to_bytes(model.decode(codes, attributes=known or None)),
-        to_bytes(model.sample(count, seed=0)),
-        to_bytes(model.decode(codes_of_one, attributes=first or None))[:count],
-    ]
-    width = rows[0].shape[2]
-    scale = max(1, round(WIDTH / (COLUMNS * (width + 2))))
-    sheet = tiled(np.concatenate(rows), count, scale=scale)
-    mode = "L" if sheet.ndim == 2 or sheet.shape[-1] not in {1, 3} else "RGB"
-    page = Image.new(mode, (sheet.shape[1], sheet.shape[0] + CAPTION), "white")
-    page.paste(Image.fromarray(sheet if mode == "RGB" or sheet.ndim == 2 else sheet[..., 0]), (0, CAPTION))
-    words = f"step {step:,}: given, drawn from its code, new, {name} moved"
-    ImageDraw.Draw(page).text((2, 3), words, fill="black", font=ImageFont.load_default(13))
+    rows = {
+        "given": given[..., 0] if given.shape[-1] == 1 else given,
+        "from its code": to_bytes(model.decode(codes, attributes=known or None)),
+        "new": to_bytes(model.sample(count, seed=0)),
+        f"{name} moved": to_bytes(model.decode(codes_of_one, attributes=first or None))[:count],
+    }
+    scale = max(1, round(WIDTH / (COLUMNS * (images.shape[3] + 2))))
+    strips = {label: tiled(pictures, count, scale=scale) for label, pictures in rows.items()}
+    high, wide = strips["given"].shape[:2]
+    colour = strips["given"].ndim == 3 and strips["given"].shape[2] == 3
+    size = (LABELS + wide + EDGE, CAPTION + len(strips) * (high + GAP) + EDGE)
+    page = Image.new("RGB" if colour else "L", size, "white")
+    draw = ImageDraw.Draw(page)
+    draw.text(
+        (EDGE, CAPTION / 2), f"step {step:,}", fill="black", font=ImageFont.load_default(15), anchor="lm"
+    )
+    for place, (label, strip) in enumerate(strips.items()):
+        top = CAPTION + place * (high + GAP)
+        # Of pictures that are neither grey nor colour, the first channel is shown.
+        page.paste(Image.fromarray(strip if colour or strip.ndim == 2 else strip[..., 0]), (LABELS, top))
+        middle = (LABELS - EDGE, top + high / 2)
+        draw.text(middle, label[:MOST], fill="dimgray", font=ImageFont.load_default(12), anchor="rm")
     file = io.BytesIO()
     page.save(file, format="PNG")
     return file.getvalue()
