@@ -49,8 +49,9 @@ def test_boosting_agrees_with_the_reference(name: str) -> None:
     expected = golden.values()[name]["dlib.dci"]
     score = run(name, seed=expected["seeds"][0])
     tolerance = 1e-2 if name in TIED else 3e-3
-    # Of the same seed the trees are the same, but where codes tie the sums' last digits decide.
-    same_seed = 1e-3 if name in TIED else 1e-9
+    # Of the same seed the trees are the same but where two splits are as good: there the last digits of sums
+    # decide, and with them the processor (AVX-512: 1e-15 off; AVX2: up to 2e-5).
+    same_seed = 1e-3 if name in TIED else 1e-4
     for part in PARTS:
         assert score.details[part] == pytest.approx(expected["value"][part], abs=tolerance)
         if "per_seed" in expected:

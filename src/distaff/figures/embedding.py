@@ -6,7 +6,7 @@ import numpy as np
 
 from distaff.model.pixels import Floats
 
-PERPLEXITY, EXAGGERATED, STEPS = 30, 200, 350
+PERPLEXITY, EXAGGERATED, STEPS = 30, 150, 300
 FEW = 1000
 """Up to so many codes, every pair is looked at."""
 
@@ -14,7 +14,7 @@ FEW = 1000
 def neighbour_embedding(codes: Floats) -> Floats:
     """Return the t-SNE of codes [n, D] in the plane, the same every time: float32 [n, 2].
 
-    200 steps with exaggerated attraction, then 350 without; perplexity 30, or a third of the codes. Beyond
+    150 steps with exaggerated attraction, then 300 without; perplexity 30, or a third of the codes. Beyond
     1,000 codes neighbours are found by random trees and the repulsion is interpolated on a grid.
     """
     from openTSNE import TSNE

@@ -74,7 +74,10 @@ class TrainingPictures(Callback):
             return
         model = Model(trainee.recipe, trainee.attributes, trainee.model, trainee.objective, trainee.device)
         try:
-            atomic_write(path, frame(model, self.images, self._known(model), trainee.global_step))
+            # A training that has broken is named by the history; its pictures are merely grey.
+            with np.errstate(invalid="ignore", over="ignore"):
+                content = frame(model, self.images, self._known(model), trainee.global_step)
+            atomic_write(path, content)
         finally:
             trainee.train()
 
