@@ -98,6 +98,11 @@ class Model:
         )
 
     @property
+    def classifiers(self) -> Mapping[str, ClassifyTerm]:
+        """The latent classifiers that read an attribute from a code, by attribute."""
+        return self._classifiers
+
+    @property
     def settable(self) -> tuple[str, ...]:
         """The attributes that `sample` can set."""
         return tuple(each.name for each in self.attributes if each.name in {*self.readable, *self.condition})
