@@ -1,0 +1,91 @@
+/** @import {State} from "./context" */
+/** @import {RunModel} from "../model/run.js" */
+
+/**
+ * What of the view goes into the address, and back. Names that came with the data stay out of it.
+ */
+
+/** @param {ArrayLike<number>} code */
+const write = (code) => Array.from(code, (each) => +each.toFixed(4)).join("_");
+
+/** @param {string | null} text @param {number} width @returns {Float32Array | null} */
+function read(text, width) {
+  const numbers = text?.split("_").map(Number) ?? [];
+  return numbers.length === width && numbers.every(Number.isFinite) ? Float32Array.from(numbers) : null;
+}
+
+/** @param {State} state @param {RunModel} run */
+export function toHash(state, run) {
+  const parts = new URLSearchParams();
+  if (state.run) parts.set("run", String(state.run));
+  parts.set("view", state.view);
+  if (state.row >= 0 && !state.mixed) parts.set("row", String(state.row));
+  parts.set("z", write(state.code));
+  const condition = run.run.condition.map((name) => state.condition[name] ?? NaN);
+  if (condition.length) parts.set("as", condition.map((each) => (Number.isNaN(each) ? "-" : +each.toFixed(4))).join("_"));
+  parts.set("map", state.map);
+  const colour = run.run.attributes.findIndex((each) => each.name === state.colour);
+  if (colour > 0) parts.set("colour", String(colour));
+  if (!state.borders) parts.set("borders", "0");
+  if (state.thumbnails) parts.set("pictures", "1");
+  if (state.hidden.size) parts.set("hide", [...state.hidden].join("_"));
+  if (state.view === "mix" || state.t > 0) {
+    parts.set("a", write(state.from.code));
+    parts.set("b", write(state.to.code));
+    parts.set("t", String(+state.t.toFixed(4)));
+    if (state.path !== "straight") parts.set("path", state.path);
+  }
+  if (state.latent >= 0) parts.set("latent", String(state.latent));
+  if (state.theme !== "auto") parts.set("theme", state.theme);
+  return parts.toString();
+}
+
+/**
+ * The parts of the state that an address holds; what is missing or makes no sense is left out.
+ * @param {string} hash
+ * @param {RunModel[]} runs
+ * @returns {Partial<State>}
+ */
+export function fromHash(hash, runs) {
+  const parts = new URLSearchParams(hash.replace(/^#/, ""));
+  /** @param {string} name @param {number} below */
+  const index = (name, below) => {
+    const value = Number(parts.get(name) ?? NaN);
+    return Number.isInteger(value) && value >= 0 && value < below ? value : null;
+  };
+  /** @type {Partial<State>} */
+  const found = {};
+  found.run = index("run", runs.length) ?? 0;
+  const run = runs[found.run];
+  const view = parts.get("view");
+  if (view && /^[a-z]+$/.test(view)) found.view = view;
+  const theme = parts.get("theme");
+  if (theme === "light" || theme === "dark") found.theme = theme;
+  const code = read(parts.get("z"), run.width);
+  if (code) {
+    found.code = code;
+    found.row = index("row", run.count) ?? -1;
+  }
+  const told = parts.get("as")?.split("_");
+  if (told?.length === run.run.condition.length) {
+    found.condition = Object.fromEntries(run.run.condition.map((name, i) => [name, told[i] === "-" ? NaN : Number(told[i])]));
+  }
+  const map = parts.get("map");
+  if (map && /^[0-9]+(x[0-9]+)?$/.test(map)) found.map = map;
+  const colour = index("colour", run.run.attributes.length);
+  if (colour !== null) found.colour = run.run.attributes[colour].name;
+  if (parts.get("borders") === "0") found.borders = false;
+  if (parts.get("pictures") === "1") found.thumbnails = true;
+  const hidden = parts.get("hide");
+  if (hidden && /^[0-9_]+$/.test(hidden)) found.hidden = new Set(hidden.split("_").map(Number));
+  const [a, b] = [read(parts.get("a"), run.width), read(parts.get("b"), run.width)];
+  if (a && b) {
+    found.from = { code: a, condition: found.condition ?? {}, name: "the address" };
+    found.to = { code: b, condition: found.condition ?? {}, name: "the address" };
+    const t = Number(parts.get("t"));
+    found.t = t >= 0 && t <= 1 ? t : 0;
+    found.path = parts.get("path") === "spherical" ? "spherical" : "straight";
+  }
+  found.latent = index("latent", run.width) ?? -1;
+  return found;
+}

@@ -1,0 +1,52 @@
+/** @import {Host, Manifest} from "../types" */
+
+/** The bundle inside the page itself, or null if there is none. @returns {Host | null} */
+export function fromPage() {
+  const element = document.getElementById("distaff-manifest");
+  if (!element) return null;
+  /** @param {string} name */
+  const block = (name) => {
+    const script = document.querySelector(`script[data-block="${CSS.escape(name)}"]`);
+    if (!script) throw new Error(`The file is incomplete: its part “${name}” is missing.`);
+    return inflate(fromBase64(script.textContent ?? ""));
+  };
+  return {
+    kind: "file",
+    manifest: /** @type {Manifest} */ (JSON.parse(element.textContent ?? "")),
+    block: async (name) => block(name),
+    runtime: async () => block("ort"),
+  };
+}
+
+/** The bundle that a server hands out beside the page. @returns {Promise<Host>} */
+export async function fromServer() {
+  /** @param {string} path */
+  const get = async (path) => {
+    const response = await fetch(path);
+    if (!response.ok) throw new Error(`The server answered ${response.status} for ${path}.`);
+    return response;
+  };
+  const manifest = /** @type {Manifest} */ (await (await get("manifest.json")).json());
+  return {
+    kind: "server",
+    manifest,
+    block: async (name) => (await get(`blocks/${name}`)).arrayBuffer(),
+    runtime: async () => (await get("assets/ort.wasm")).arrayBuffer(),
+  };
+}
+
+/** @param {string} text */
+function fromBase64(text) {
+  const native = /** @type {any} */ (Uint8Array).fromBase64;
+  if (native) return /** @type {Uint8Array<ArrayBuffer>} */ (native.call(Uint8Array, text));
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** Unpack gzip. @param {Uint8Array<ArrayBuffer>} bytes */
+export function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}

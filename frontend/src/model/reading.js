@@ -1,0 +1,58 @@
+/** @import {RunModel} from "./run.js" */
+
+/** @typedef {{attribute: string, value: number, confidence: number, chances: Float32Array}} Reading */
+
+const NEIGHBOURS = 10;
+
+/**
+ * What the pictures at a code most likely are: by the latent classifier, else by the ten nearest test pictures.
+ */
+export class Reader {
+  /** @param {RunModel} run */
+  constructor(run) {
+    this.run = run;
+    const classes = run.run.attributes.filter((each) => each.kind === "categorical" && each.values?.length);
+    /** @type {string | null} */
+    this.attribute = run.classifier?.attribute ?? classes[0]?.name ?? null;
+    this.by = run.classifier ? "latent classifier" : "10 nearest pictures";
+  }
+
+  /** @param {Float32Array} code @returns {Reading | null} */
+  at(code) {
+    if (!this.attribute) return null;
+    const chances = this.run.classifier?.chances(code) ?? this.vote(code);
+    if (!chances) return null;
+    let value = 0;
+    for (let k = 1; k < chances.length; k++) if (chances[k] > chances[value]) value = k;
+    return { attribute: this.attribute, value, confidence: chances[value], chances };
+  }
+
+  /** The shares of the classes among the nearest labelled pictures. @param {Float32Array} code */
+  vote(code) {
+    const labels = this.run.labels.get(this.attribute ?? "");
+    const size = this.run.attributes.get(this.attribute ?? "")?.values?.length ?? 0;
+    if (!labels || !size) return null;
+    const { codes, width, count } = this.run;
+    const nearest = new Float64Array(NEIGHBOURS).fill(Infinity);
+    const classes = new Int32Array(NEIGHBOURS).fill(-1);
+    for (let row = 0; row < count; row++) {
+      if (Number.isNaN(labels[row])) continue;
+      let distance = 0;
+      for (let i = 0; i < width && distance < nearest[NEIGHBOURS - 1]; i++) {
+        distance += (codes[row * width + i] - code[i]) ** 2;
+      }
+      if (distance >= nearest[NEIGHBOURS - 1]) continue;
+      let place = NEIGHBOURS - 1;
+      while (place > 0 && nearest[place - 1] > distance) {
+        nearest[place] = nearest[place - 1];
+        classes[place] = classes[place - 1];
+        place--;
+      }
+      nearest[place] = distance;
+      classes[place] = labels[row];
+    }
+    const chances = new Float32Array(size);
+    for (const found of classes) if (found >= 0) chances[found] += 1 / NEIGHBOURS;
+    return chances;
+  }
+}

@@ -1,0 +1,50 @@
+/** @import {Context, End} from "../base/context" */
+import { h, said } from "../base/dom.js";
+import { endOfClass, endOfRow } from "./ends.js";
+import { Latest, imageData, paint, pictureCanvas } from "./painter.js";
+
+/**
+ * One end of a way: its picture, and what else it could be.
+ * @param {Context} context
+ * @param {"from" | "to"} which
+ */
+export function endPicker(context, which) {
+  const { run, state } = context;
+  const letter = which === "from" ? "A" : "B";
+  const canvas = pictureCanvas(run.pixels, `Picture ${letter}`);
+  const name = h("span", { class: "end-name" });
+  const attribute = run.reader.attribute ? run.attribute(run.reader.attribute) : null;
+  const values = (attribute?.values ?? []).map(String).slice(0, 200);
+  const select = h(
+    "select",
+    { "aria-label": `Choose ${letter}` },
+    h("option", { value: "" }, "choose…"),
+    values.length ? h("optgroup", { label: `typical ${attribute?.name}`.slice(0, 60) }, values.map((text, i) => h("option", { value: i, dir: "auto" }, text.slice(0, 80)))) : null,
+    h("optgroup", { label: "or" }, h("option", { value: "current" }, "the current picture"), h("option", { value: "random" }, "a random picture")),
+  );
+  /** @param {End} end */
+  const set = (end) => state.set(which === "from" ? { from: end, t: 0 } : { to: end, t: 0 });
+  select.addEventListener("change", () => {
+    const { value } = select;
+    select.value = "";
+    if (value === "current") set({ code: state.values.code, condition: state.values.condition, name: "current picture" });
+    else if (value === "random") set(endOfRow(run, Math.floor(Math.random() * run.count)));
+    else if (value !== "" && attribute) {
+      const end = endOfClass(run, attribute.name, Number(value));
+      if (end) set(end);
+      else context.announce("No picture of that class here.");
+    }
+  });
+  const painter = new Latest(async (/** @type {End} */ end) => {
+    const pictures = await run.decode([end.code], run.conditionCode(end.condition));
+    paint(canvas, imageData(pictures, 0));
+  }, context.fail);
+  const draw = () => {
+    const end = state.values[which];
+    name.replaceChildren(said(end.name));
+    painter.ask(end);
+  };
+  state.on([which], () => element.isConnected && draw());
+  const element = h("div", { class: "end", "data-end": letter }, h("span", { class: "letter", "aria-hidden": "true" }, letter), canvas, h("div", { class: "end-words" }, name, select));
+  return { element, enter: draw };
+}

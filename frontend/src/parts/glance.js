@@ -1,0 +1,93 @@
+/** @import {Context} from "../base/context" */
+/** @import {Metric} from "../types" */
+import { h, said } from "../base/dom.js";
+import { icon } from "../base/icons.js";
+import { count, number, percent } from "../base/numbers.js";
+import { term } from "../base/tips.js";
+import { METRICS } from "../base/glossary.js";
+import { suggestions } from "./suggestions.js";
+
+/** The most telling numbers first. */
+const HEADLINES = [
+  "condition_fidelity", "attribute_accuracy", "swap_test", "drawn_iou", "knn_accuracy", "borders", "mig", "dci",
+  "linear_probe", "diversity", "reconstruction", "active_units", "elbo", "kl",
+];
+
+/**
+ * One look says what the model is, how good it is, and what to try first.
+ * @param {Context} context
+ */
+export function glance(context) {
+  const { run } = context;
+  const { about, name, provenance } = run.run;
+  return h(
+    "section",
+    { class: "glance", "aria-label": "The model at a glance" },
+    h(
+      "div",
+      { class: "glance-what" },
+      h("h1", { dir: "auto" }, name),
+      h("p", { class: "about" }, said(about)),
+      h("p", { class: "facts" }, facts(context), provenance.steps ? h("span", null, count(Number(provenance.steps)), " steps of training") : null),
+    ),
+    scores(context),
+    h(
+      "div",
+      { class: "try" },
+      h("h2", null, "Try first"),
+      h(
+        "ul",
+        null,
+        suggestions(context).map(({ text, act }) => h("li", null, h("button", { type: "button", class: "suggestion", onclick: act }, said(text), icon("arrow")))),
+      ),
+    ),
+  );
+}
+
+/** @param {Context} context */
+function facts({ run }) {
+  const { height, width, channels } = run.pixels;
+  const active = run.run.latents.filter((latent) => latent.active && latent.attribute === null).length;
+  const free = run.free.length;
+  const kind = {
+    attributes: `${run.attributeBlocks.length} named attributes`,
+    conditional: `told the ${run.run.condition.join(", ")}`,
+    classes: "classes share one map",
+    plain: "no labels",
+  }[run.kind];
+  return [
+    h("span", null, `${width} × ${height} ${channels > 1 ? "colour" : "grey"} pictures`),
+    h("span", null, said(kind)),
+    free ? h("span", null, `${active} of ${free} `, term("latents"), " in use") : null,
+  ];
+}
+
+/** @param {Context} context */
+function scores(context) {
+  const metrics = context.run.run.evaluation?.metrics ?? {};
+  const shown = HEADLINES.filter((name) => typeof metrics[name]?.value === "number").slice(0, 3);
+  if (!shown.length) {
+    return h("div", { class: "scores empty" }, h("p", { class: "note" }, "Not measured yet: ", h("code", null, "distaff evaluate"), " adds the numbers."));
+  }
+  return h(
+    "dl",
+    { class: "scores" },
+    shown.map((name) => {
+      const { title, says } = METRICS[name];
+      return h(
+        "div",
+        { class: "score" },
+        h("dt", null, h("button", { type: "button", class: "term", "data-tip": says }, title)),
+        h("dd", null, headline(name, metrics[name], context)),
+      );
+    }),
+  );
+}
+
+/** A metric's main number as people say it. @param {string} name @param {Metric} metric @param {Context} context */
+export function headline(name, metric, context) {
+  const value = Number(metric.value);
+  if (name === "active_units") return `${number(value)} of ${context.run.free.length}`;
+  if (METRICS[name]?.share) return percent(value);
+  return [number(value), METRICS[name]?.unit ? h("small", null, ` ${METRICS[name].unit}`) : null];
+}

@@ -1,0 +1,69 @@
+/** @import {Context} from "../base/context" */
+import { heat, inkOn } from "../base/colours.js";
+import { h, said } from "../base/dom.js";
+import { fixed } from "../base/numbers.js";
+import { term } from "../base/tips.js";
+import { section } from "../views/numbers.js";
+
+/** Which latent holds which attribute; a cell opens that latent's traversal. @param {Context} context */
+export async function heatMap(context) {
+  const { run, state } = context;
+  const found = Object.values(run.run.importance ?? {})[0];
+  if (!found?.attributes.length) return null;
+  const values = await run.blocks.floats(found.values);
+  const width = found.attributes.length;
+  const most = values.reduce((top, each) => (each > top ? each : top), 1e-9);
+  /** @param {number} index */
+  const open = (index) => {
+    const block = run.attributeBlocks.find((each) => index >= each.start && index < each.stop);
+    state.set({ latent: block ? block.start : index });
+    context.go("traversals");
+  };
+  const cells = run.run.latents.map((latent) =>
+    found.attributes.map((name, column) => {
+      const value = values[latent.index * width + column];
+      const colour = heat(Math.max(0, value) / most, state.values.dark);
+      return h(
+        "td",
+        null,
+        h(
+          "button",
+          {
+            type: "button",
+            class: "heat",
+            tabindex: -1,
+            style: { "--colour": colour, "--ink": inkOn(colour) },
+            "aria-label": `${latent.label} and ${name}: ${fixed(value, 2)}. Open its traversal`,
+            onclick: () => open(latent.index),
+          },
+          fixed(value, 2),
+        ),
+      );
+    }),
+  );
+  const table = h(
+    "table",
+    { class: "heat-table" },
+    h("thead", null, h("tr", null, h("td", null), found.attributes.map((name) => h("th", { scope: "col" }, h("span", { class: "clip" }, said(name)))))),
+    h("tbody", null, run.run.latents.map(({ label }, row) => h("tr", null, h("th", { scope: "row" }, h("span", { class: "clip" }, said(label))), cells[row]))),
+  );
+  const buttons = cells.map((row) => row.map((cell) => /** @type {HTMLButtonElement} */ (cell.firstChild)));
+  if (buttons[0]?.[0]) buttons[0][0].tabIndex = 0;
+  table.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const row = buttons.findIndex((each) => each.some((button) => button === event.target));
+    if (!step || row < 0) return;
+    event.preventDefault();
+    const column = buttons[row].findIndex((button) => button === event.target);
+    const next = buttons[row + step[0]]?.[column + step[1]];
+    if (!next) return;
+    buttons[row][column].tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+  return section(
+    "Which latent holds what",
+    ["In ", term("mutual information", found.what), ": the stronger the colour, the more the latent knows of the attribute. Choose a cell to see what that latent does."],
+    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Latents by attributes" }, table),
+  );
+}
