@@ -13,6 +13,7 @@ from distaff._version import __version__
 if TYPE_CHECKING:
     from distaff import data, evaluation, figures, metrics
     from distaff.errors import InputError
+    from distaff.explorer import explore
     from distaff.latent import L2, Argmax, ArgmaxNorm, Gaussian, Sampled, Softmax
     from distaff.likelihood import Bernoulli, GaussianPixels, Laplace, Mse
     from distaff.model import Model
@@ -61,6 +62,7 @@ __all__ = [
     "__version__",
     "data",
     "evaluation",
+    "explore",
     "figures",
     "load",
     "metrics",
@@ -69,6 +71,7 @@ __all__ = [
 
 _NAMES = {
     "errors": ("InputError",),
+    "explorer": ("explore",),
     "latent": ("L2", "Argmax", "ArgmaxNorm", "Gaussian", "Sampled", "Softmax"),
     "likelihood": ("Bernoulli", "GaussianPixels", "Laplace", "Mse"),
     "model": ("Model",),

@@ -8,7 +8,7 @@ from PIL import Image
 from distaff.cli import main
 from distaff.data import load
 
-TINY = ("--data", "digits", "--set", "data.count=300", "--set", "network=mlp", "--steps", "20")
+TINY = ("--data", "digits", "--set", "data.count=300", "--set", "network=mlp", "--steps", "20", "--no-page")
 
 
 @pytest.fixture(scope="session")

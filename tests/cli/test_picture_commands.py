@@ -29,7 +29,17 @@ def test_encode_writes_codes_and_attributes(does, supervised, pictures):
 
 
 def test_encode_tells_a_latent_from_the_attribute_it_is_named_after(does, pictures):
-    words = ("--data", "digits", "--set", "data.count=300", "--set", "network=mlp", "--steps", "2")
+    words = (
+        "--data",
+        "digits",
+        "--set",
+        "data.count=300",
+        "--set",
+        "network=mlp",
+        "--steps",
+        "2",
+        "--no-page",
+    )
     does(
         "train",
         "supervised",

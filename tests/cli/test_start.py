@@ -20,6 +20,8 @@ COMMANDS = (
     "train",
     "evaluate",
     "figures",
+    "explore",
+    "export",
     "encode",
     "generate",
     "edit",
@@ -28,6 +30,7 @@ COMMANDS = (
     "metrics",
 )
 HEAVY = {"torch", "lightning", "matplotlib", "numba", "scipy", "sklearn", "numpy", "pandas"}
+HEAVY |= {"onnx", "onnxruntime", "starlette", "uvicorn", "anywidget"}
 
 
 def imported(*arguments):

@@ -45,7 +45,8 @@ def test_skip_bad_leaves_out_what_cannot_be_read(does, fails, pictures, tmp_path
     for number in range(30):
         (folder / f"{number}.png").write_bytes((pictures / "a.png").read_bytes())
     (folder / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:60])
-    words = ("train", "vae", "--data", str(folder), "--set", "network=mlp", "--steps", "3", "--out", "one")
+    words = ("train", "vae", "--data", str(folder), "--set", "network=mlp", "--steps", "3", "--no-page")
+    words += ("--out", "one")
     assert "broken.png" in fails(*words)
     assert not Path("one").exists()
     assert "one: 3 steps" in does(*words, "--skip-bad")

@@ -12,6 +12,8 @@ from distaff.cli.demo import demo
 from distaff.cli.edit import edit
 from distaff.cli.encode import encode
 from distaff.cli.evaluate import evaluate
+from distaff.cli.explore import explore
+from distaff.cli.export import export
 from distaff.cli.figures import figures
 from distaff.cli.generate import generate
 from distaff.cli.metrics import metrics
@@ -42,5 +44,8 @@ def _about(
     """Train, measure and explore variational autoencoders whose latents mean something."""
 
 
-for command in (demo, train, evaluate, score, figures, encode, generate, edit, mix, recipes, data, metrics):
+for command in (
+    *(demo, train, evaluate, score, figures, explore, export),
+    *(encode, generate, edit, mix, recipes, data, metrics),
+):
     app.command()(command)

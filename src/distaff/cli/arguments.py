@@ -12,6 +12,10 @@ from distaff.errors import InputError
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="The run folder that 'distaff train' made.", show_default=False)
 ]
+RunFolders = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="Run folders that 'distaff train' made.", show_default=False),
+]
 Attributes = Annotated[
     list[str] | None,
     typer.Option(
@@ -46,9 +50,9 @@ def read_names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def check_out(out: Path, *suffixes: str) -> None:
+def check_out(out: Path, *suffixes: str, option: str = "--out") -> None:
     """Refuse an output file of another kind, or in the place of a folder, before any work is done."""
     if out.suffix.lower() not in suffixes:
-        raise InputError(f"--out {out}: expected a file that ends in {' or '.join(suffixes)}")
+        raise InputError(f"{option} {out}: expected a file that ends in {' or '.join(suffixes)}")
     if out.is_dir():
-        raise InputError(f"--out {out}: is a folder; give a file")
+        raise InputError(f"{option} {out}: is a folder; give a file")

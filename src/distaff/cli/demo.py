@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from distaff.cli.page import NoPage, write_page
 from distaff.cli.progress import working
 
 MEASURED = ("reconstruction", "kl", "active_units", "attribute_accuracy", "drawn_iou", "swap_test")
@@ -20,6 +21,7 @@ def demo(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Train this long instead of a few minutes.")
     ] = None,
+    no_page: NoPage = False,
 ) -> None:
     """Train, measure and picture a model of sprites whose latents have names.
 
@@ -34,14 +36,18 @@ def demo(
     from distaff.figures import make
     from distaff.training import train
 
-    typer.echo("1/3 train: sprites, labels on one picture in ten")
+    typer.echo("1/4 train: sprites, labels on one picture in ten")
     run = train("demo", out=out, steps=steps)
     typer.echo(summary(run))
-    typer.echo("2/3 evaluate: pictures that training never saw")
+    typer.echo("2/4 evaluate: pictures that training never saw")
     with working() as say:
         metrics = evaluate(run, metrics=MEASURED, progress=say)["metrics"]
-        typer.echo("3/3 figures")
+        typer.echo("3/4 figures")
         make(run, progress=say)
+        page = None
+        if not no_page:
+            typer.echo("4/4 explorer")
+            page = write_page(run, say)
     console = Console()
     by_attribute = attributes_table({"attribute_accuracy": metrics["attribute_accuracy"]})
     if by_attribute is not None:
@@ -50,6 +56,8 @@ def demo(
     note = metrics["attribute_accuracy"].get("note")
     if note:
         typer.echo(f"{note}\n")
+    if page is not None:
+        typer.echo(f"Open {page} in a browser: change an attribute, and see the picture change.")
     typer.echo(f"Look at {run.path / 'figures'}, above all sweeps.png. Then try:")
     typer.echo(
         f"  distaff generate {run.path} --set shape=heart --set scale=5 --set pos_x=3 --out heart.png\n"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distaff.cli.arguments import Source
+from distaff.cli.page import NoPage, write_page
+from distaff.cli.progress import working
 from distaff.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,8 +46,9 @@ def train(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out pictures that cannot be read.")
     ] = False,
+    no_page: NoPage = False,
 ) -> None:
-    """Train a recipe and write a run folder.
+    """Train a recipe and write a run folder, with explorer.html to look into the model.
 
     Ctrl-C ends the training after the step in hand and leaves a usable run.
     """
@@ -59,6 +62,11 @@ def train(
         changes["data.skip_bad"] = True
     run = run_training(recipe, data=data, settings=changes, steps=steps, seed=seed, out=out, resume=resume)
     typer.echo(summary(run))
+    if not no_page:
+        with working() as say:
+            page = write_page(run, say)
+        if page is not None:
+            typer.echo(f"Look into it: open {page}")
     typer.echo(f"\nNext:\n  distaff evaluate {run.path}\n  distaff figures {run.path}")
 
 

@@ -1,0 +1,102 @@
+"""The widget in a real JupyterLab, driven by a real browser: it shows, and both sides stay in step."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import numpy as np
+import pytest
+
+from distaff.explorer.document import to_html
+from distaff.explorer.prepare import PAGE
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+TOKEN = "a-token-of-this-test"
+SHOW = "import distaff\nexplorer = distaff.explore({path!r})\nexplorer"
+READ = "print(explorer.latents, explorer.selection)"
+CELLS = [SHOW, READ, READ, "explorer.latents = [0.25, -0.5]", READ, "explorer.selection = 3", READ]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture
+def lab(plane_run, made, tmp_path):
+    """JupyterLab on a notebook that shows the run, reads from the widget and writes to it."""
+    (plane_run.path / PAGE).write_text(to_html(made))
+    cells = [nbformat.v4.new_code_cell(cell.format(path=str(plane_run.path))) for cell in CELLS]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), tmp_path / "try.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}"]
+    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={tmp_path}"]
+    command += ["--LabApp.extension_manager=readonly", "--LabApp.news_url=None"]
+    folders = {
+        name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")
+    }
+    with subprocess.Popen(command, env=os.environ | folders, stderr=subprocess.DEVNULL) as process:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield f"{address}/lab/tree/try.ipynb?token={TOKEN}&reset"
+        process.terminate()
+
+
+def run_cell(page, number):
+    page.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+
+
+def read(page, number):
+    """Run a cell that prints the latents and the selection, once the page has sent what changed."""
+    page.wait_for_timeout(1000)
+    run_cell(page, number)
+    output = page.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".jp-OutputArea-output pre")
+    output.wait_for()
+    latents, _, selection = output.inner_text().strip().rpartition(" ")
+    return json.loads(latents), int(selection)
+
+
+def test_the_widget_shows_and_both_sides_stay_in_step(lab, made):
+    from playwright.sync_api import expect, sync_playwright
+
+    codes = np.frombuffer(made.blocks["0/codes"], dtype=np.float16).reshape(-1, 2)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 1200})
+        page.set_default_timeout(30_000)
+        page.goto(lab)
+        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
+        run_cell(page, 0)
+        slider = page.locator(".jp-OutputArea-output input[type=range]").first
+        slider.wait_for()
+        (before, _), _ = read(page, 1)
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        (after, _), _ = read(page, 2)
+        assert after > before
+        shown = slider.input_value()
+        run_cell(page, 3)
+        expect(slider).not_to_have_value(shown, timeout=120_000)
+        assert read(page, 4)[0] == pytest.approx([0.25, -0.5])
+        run_cell(page, 5)
+        latents, selection = read(page, 6)
+        assert latents == pytest.approx(codes[3].tolist(), abs=1e-3)
+        assert selection == 3
+        browser.close()
