@@ -6,7 +6,7 @@ import pytest
 
 import distaff
 from distaff import InputError, Recipe, Run
-from distaff.run import atomic_write
+from distaff.files import atomic_write
 from distaff.training.train import train
 
 

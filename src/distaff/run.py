@@ -1,6 +1,6 @@
 """The run folder: all that is needed to load, trust and continue a trained model.
 
-Every file is written whole or not at all: to a temporary name, flushed to disk, then renamed.
+Every file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import io
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -29,41 +28,9 @@ from distaff._version import __version__
 from distaff.data import Attribute, Dataset
 from distaff.data import load as load_data
 from distaff.errors import InputError
+from distaff.files import atomic_write
 from distaff.model import Model, build
 from distaff.recipe import Recipe, from_yaml, to_yaml
-
-TEMPORARY = ".part"
-"""How the names of files end that are still being written."""
-
-
-def atomic_write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, flushed to disk.
-
-    Raises InputError when the disk is full or the folder cannot be written.
-    """
-    temporary: str | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-        temporary = None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """Return the process's umask, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 class Run:
@@ -223,13 +190,6 @@ class Run:
 def load(path: str | os.PathLike[str]) -> Model:
     """Return the trained model of a run folder."""
     return Run.open(path).model
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files that a killed process left in a run folder."""
-    for file in folder.glob(".*.*"):
-        if file.is_file() and file.name.endswith(TEMPORARY):
-            file.unlink(missing_ok=True)
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:

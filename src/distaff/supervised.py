@@ -19,6 +19,7 @@ import torch
 
 from distaff.data import ARRAYS, ArrayImages, Attribute, AttributeTable, Dataset, Images, PackedImages
 from distaff.errors import InputError, nearest
+from distaff.files import copy_file, sync_folder
 from distaff.latent import AttributeBlock
 from distaff.model import Model
 from distaff.recipe import Recipe, load_recipe
@@ -235,10 +236,12 @@ class SupervisedVAE:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as beside:
                 copy, old = Path(beside) / "new", Path(beside) / "old"
-                shutil.copytree(self._run.path, copy, ignore=shutil.ignore_patterns("checkpoint.ckpt"))
+                unneeded = shutil.ignore_patterns("checkpoint*", ".*")
+                shutil.copytree(self._run.path, copy, ignore=unneeded, copy_function=copy_file)
                 if path.exists():
                     path.rename(old)
                 copy.rename(path)
+                sync_folder(path.parent)
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 

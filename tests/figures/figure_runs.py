@@ -9,9 +9,10 @@ from matplotlib.text import Text
 
 from distaff.data import ArrayImages, Attribute, AttributeTable, Dataset, load
 from distaff.figures import Material
+from distaff.files import atomic_write
 from distaff.model import build, resolve
 from distaff.recipe import load_recipe
-from distaff.run import Run, atomic_write
+from distaff.run import Run
 
 HISTORY = """step,seconds,split,lr,weight.reconstruction,weight.kl,loss,reconstruction,kl,active_units
 50,1,train,0.001,1,0,60,59,1,

@@ -31,8 +31,9 @@ def edit(
 
     from distaff.cli.picture import to_png
     from distaff.data import read_images
+    from distaff.files import atomic_write
     from distaff.model import show_pictures, to_bytes
-    from distaff.run import Run, atomic_write
+    from distaff.run import Run
 
     opened = Run.open(run)
     model = opened.model

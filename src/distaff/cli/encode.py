@@ -35,7 +35,8 @@ def encode(
     check_out(out, ".csv")
     files = [file for path in images for file in _pictures(path)]
     from distaff.data import read_images
-    from distaff.run import Run, atomic_write
+    from distaff.files import atomic_write
+    from distaff.run import Run
 
     opened = Run.open(run)
     model = opened.model

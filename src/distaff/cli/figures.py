@@ -61,7 +61,8 @@ def _compare(runs: list[Path], only: str | None, data: str | None, out: Path | N
     if only is not None or data is not None:
         raise InputError("figures: --only and --data are for one run; of several, one picture is drawn")
     from distaff.figures import beta_sweep, to_png
-    from distaff.run import Run, atomic_write
+    from distaff.files import atomic_write
+    from distaff.run import Run
 
     with working() as say:
         figure = beta_sweep([Run.open(run) for run in runs], say)

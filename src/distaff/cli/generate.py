@@ -31,8 +31,9 @@ def generate(
     import numpy as np
 
     from distaff.cli.picture import to_png
+    from distaff.files import atomic_write
     from distaff.model import to_bytes
-    from distaff.run import atomic_write, load
+    from distaff.run import load
 
     model = load(run)
     codes, condition = model.sample_codes(count, seed=seed, **attributes)

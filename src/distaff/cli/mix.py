@@ -40,7 +40,8 @@ def mix(
     """
     check_out(out, ".png", ".gif")
     from distaff.figures.mixing import mix as find
-    from distaff.run import Run, atomic_write
+    from distaff.files import atomic_write
+    from distaff.run import Run
 
     with working() as say:
         say(f"drawing the way from {first} to {last}")

@@ -18,7 +18,7 @@ from distaff.errors import InputError
 from distaff.evaluation.encoding import draw
 from distaff.evaluation.reader import Reader, ReaderNetwork
 from distaff.evaluation.reader_training import BUDGET, train_reader
-from distaff.run import atomic_write
+from distaff.files import atomic_write
 
 VERSION = 1
 """Raised when a reader of the same data would come out otherwise."""

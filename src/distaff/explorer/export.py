@@ -11,7 +11,8 @@ from distaff.explorer.blocks import Bundle, pack
 from distaff.explorer.bundle import make_bundle
 from distaff.explorer.document import asset, to_html
 from distaff.explorer.graphs import decoder_graph, encoder_graph
-from distaff.run import Run, atomic_write
+from distaff.files import atomic_write
+from distaff.run import Run
 
 LARGE, TOO_LARGE = 15_000_000, 40_000_000
 """Bytes from which on a page is too large for many mailboxes, and for most browsers to open at once."""

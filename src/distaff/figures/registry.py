@@ -26,7 +26,8 @@ from distaff.figures.strongest import strongest, zero_means_nothing
 from distaff.figures.sweeps import no_attribute, sweeps
 from distaff.figures.traversals import no_gaussian, traversals
 from distaff.figures.variation import no_variation, variation
-from distaff.run import Run, atomic_write
+from distaff.files import atomic_write
+from distaff.run import Run
 
 
 def _nothing(material: Material) -> None:

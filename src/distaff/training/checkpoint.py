@@ -13,7 +13,8 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 
 from distaff.errors import InputError
-from distaff.run import Run, atomic_write
+from distaff.files import atomic_write
+from distaff.run import Run
 from distaff.training.module import Trainee
 
 

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from distaff.data import AttributeTable, Images
 from distaff.errors import InputError
+from distaff.files import atomic_write
 from distaff.model import Collapse, judge_collapse, kl_by_dimension
 from distaff.objective import Loss
-from distaff.run import Run, atomic_write
+from distaff.run import Run
 from distaff.training.batches import Rows, take
 from distaff.training.module import Trainee
 from distaff.training.report import Reporter

@@ -15,9 +15,10 @@ from lightning.pytorch.callbacks import Callback
 from PIL import Image, ImageDraw, ImageFont
 
 from distaff.data import Dataset
+from distaff.files import atomic_write, remove_leftovers
 from distaff.model import Model, tiled, to_bytes, to_gif
 from distaff.model.pixels import Floats
-from distaff.run import Run, atomic_write, remove_leftovers
+from distaff.run import Run
 from distaff.training.module import Trainee
 
 EARLY = frozenset({0, 1, 3, 7, 10, 16, 30, 100, 300, 1000})

@@ -18,10 +18,11 @@ from distaff.autoencoder import Autoencoder
 from distaff.data import Attribute, Dataset
 from distaff.data import load as load_data
 from distaff.errors import InputError
+from distaff.files import remove_leftovers
 from distaff.model import build, resolve
 from distaff.objective import KLTerm, Objective
 from distaff.recipe import Recipe, load_recipe
-from distaff.run import Run, environment, remove_leftovers
+from distaff.run import Run, environment
 from distaff.training.batches import TrainBatches, valid_batches
 from distaff.training.checkpoint import AtomicCheckpointIO, Checkpointer
 from distaff.training.history import History
