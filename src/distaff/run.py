@@ -88,6 +88,13 @@ class Run:
         """Whether the run has weights to load."""
         return (self.path / "model.safetensors").is_file()
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the training came to its end: to its last step, or to the end of its patience."""
+        if not (self.is_trained and (self.path / "environment.json").is_file()):
+            return False
+        return self.read_json("environment.json").get("finished") is True
+
     @cached_property
     def model(self) -> Model:
         """The trained model; raises InputError when the weights are missing, damaged or of another recipe."""

@@ -154,8 +154,10 @@ def test_a_stopped_run_is_usable_and_resumes_exactly(uninterrupted, tmp_path, nu
     process.send_signal(number)
     assert process.wait(60) == 0
     stopped = Run.open(tmp_path / "run")
+    assert not stopped.is_finished
     assert stopped.model.sample(1).shape == (1, 8, 8)
     assert start(tmp_path / "run").wait(300) == 0
+    assert stopped.is_finished
     assert digest(stopped.path / "model.safetensors") == digest(uninterrupted.path / "model.safetensors")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -44,6 +45,13 @@ class Reporter:
             if len(rows) != self._shown:
                 described, self._shown = describe(rows), len(rows)
             self._progress.update(self._task, completed=step, description=described)
+
+    def stopped(self, step: int, folder: Path) -> None:
+        """Say that the training was stopped, and how to go on."""
+        self.say(
+            f"Stopped at step {step} of {self.steps}; the model is usable as it is. "
+            f"Go on with the same command and --resume --out {folder}"
+        )
 
     def say(self, sentence: str) -> None:
         """Keep a sentence, and show it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from math import prod
 from pathlib import Path
@@ -56,39 +56,56 @@ def train(
     Raises InputError for anything the caller can mend, before anything is written where possible.
     """
     source = data.name if isinstance(data, Dataset) else data
-    wanted = _wanted(recipe, source, settings, steps, seed)
-    begun = out is not None and any(
-        (Path(out) / name).exists() for name in ("recipe.yaml", "checkpoint.ckpt")
-    )
-    if begun and not resume:
+    wanted = wanted_recipe(recipe, source, settings, steps, seed)
+    folder = None if out is None else Path(out)
+    if folder is not None and is_begun(folder) and not resume:
         raise InputError(f"{out}: already holds a run; resume it (--resume) or choose another --out")
     dataset = data if isinstance(data, Dataset) else load_data(wanted.data)
-    wanted = resolve(wanted, dataset.attributes.attributes)
-    shape = dataset.images.shape[1:]
+    return train_on(
+        dataset, wanted, lambda: folder or new_folder(recipe), Reporter(wanted.train.steps, show=progress)
+    )
+
+
+def train_on(dataset: Dataset, wanted: Recipe, place: Callable[[], Path], reporter: Reporter) -> Run:
+    """Train one model on loaded data; what the folder at `place` holds of the same run is gone on from.
+
+    `place` is asked once nothing can be refused any more, so that it may make the folder.
+
+    Raises InputError when the folder holds a run of another recipe or of other data, or the training breaks.
+    """
+    attributes, shape = dataset.attributes.attributes, dataset.images.shape[1:]
+    wanted = resolve(wanted, attributes)
+    autoencoder, objective = build(wanted, attributes, shape)
+    run = Run(place())
+    begun = is_begun(run.path)
     if begun:
-        _check_same(Run.open(Path(str(out))), wanted, dataset.attributes.attributes, shape)
-    autoencoder, objective = build(wanted, dataset.attributes.attributes, shape)
-    run = Run(out if out is not None else _new_folder(recipe))
-    with Reporter(wanted.train.steps, show=progress) as reporter:
-        for note in [*dataset.notes, *_advice(wanted, objective, autoencoder)]:
+        check_same(run.path, wanted, attributes, shape)
+    with reporter:
+        for note in [*dataset.notes, *advice(wanted, objective, autoencoder)]:
             reporter.say(note)
         if not begun:
-            run.write_setup(wanted, dataset.attributes.attributes, shape)
-        trainee = Trainee(wanted, dataset.attributes.attributes, autoencoder, objective)
-        history = _fit(run, trainee, dataset, reporter)
+            run.write_setup(wanted, attributes, shape)
+        trainee = Trainee(wanted, attributes, autoencoder, objective)
+        history, finished = _fit(run, trainee, dataset, reporter)
         if history.collapse is not None:
             reporter.say(history.collapse.sentence)
-        run.write_json("environment.json", environment() | {"notes": reporter.notes})
+        run.write_json("environment.json", environment() | {"finished": finished, "notes": reporter.notes})
     return Run.open(run.path)
 
 
-def _wanted(
+def is_begun(folder: Path) -> bool:
+    """Tell whether a folder holds a run, or what is left of one."""
+    return any((folder / name).exists() for name in ("recipe.yaml", "checkpoint.ckpt"))
+
+
+def wanted_recipe(
     recipe: str | Path | Recipe,
     data: str | None,
     settings: Mapping[str, Any] | None,
     steps: int | None,
     seed: int | None,
 ) -> Recipe:
+    """Return the recipe with the changes that a caller asks for."""
     changes: dict[str, Any] = dict(settings or {})
     if data is not None:
         changes["data.source"] = data
@@ -100,7 +117,7 @@ def _wanted(
     return loaded.changed(changes) if changes else loaded
 
 
-def _new_folder(recipe: str | Path | Recipe) -> Path:
+def new_folder(recipe: str | Path | Recipe) -> Path:
     """Make and return the first free folder; making it at once keeps two runs from sharing it."""
     name = "run" if isinstance(recipe, Recipe) else Path(recipe).stem
     for number in count(1):
@@ -117,10 +134,11 @@ def _new_folder(recipe: str | Path | Recipe) -> Path:
     raise AssertionError("unreachable: count is endless")
 
 
-def _check_same(
-    run: Run, wanted: Recipe, attributes: Sequence[Attribute], shape: tuple[int, int, int]
+def check_same(
+    folder: Path, wanted: Recipe, attributes: Sequence[Attribute], shape: tuple[int, int, int]
 ) -> None:
     """Refuse to resume a run under another recipe or on other data."""
+    run = Run.open(folder)
     before, now = run.recipe.to_dict(), wanted.to_dict()
     for field in before:
         if before[field] != now[field]:
@@ -139,7 +157,7 @@ def _check_same(
         )
 
 
-def _advice(recipe: Recipe, objective: Objective, model: Autoencoder) -> list[str]:
+def advice(recipe: Recipe, objective: Objective, model: Autoencoder) -> list[str]:
     """Return what should be said before training: weights on both scales, schedules that never end."""
     steps, said = recipe.train.steps, []
     for term in objective:
@@ -161,7 +179,8 @@ def _advice(recipe: Recipe, objective: Objective, model: Autoencoder) -> list[st
     return said
 
 
-def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> History:
+def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> tuple[History, bool]:
+    """Train to the end, or until stopped; tell also whether it came to the end."""
     options = trainee.recipe.train
     trainee.to(memory_format=torch.channels_last)
     images, labels = dataset.images, dataset.labels
@@ -207,12 +226,10 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> Hi
         trainer.fit(trainee, batches, ckpt_path=str(checkpoint) if resumed else None, weights_only=True)
     patience.keep_best(trainee)
     run.write_weights(trainee.model, trainee.objective)
-    if interrupt.stopped and trainer.global_step < options.steps:
-        reporter.say(
-            f"Stopped at step {trainer.global_step} of {options.steps}; the model is usable as it is. "
-            f"Go on with the same command and --resume --out {run.path}"
-        )
-    return history
+    stopped = interrupt.stopped and trainer.global_step < options.steps
+    if stopped:
+        reporter.stopped(trainer.global_step, run.path)
+    return history, not stopped
 
 
 class _quiet_lightning(warnings.catch_warnings):  # noqa: N801
