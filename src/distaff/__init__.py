@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from distaff.run import Run, load
     from distaff.schedule import Constant, Cosine, Cyclical, Delay, Exponential, Linear, Sigmoid, Steps
     from distaff.supervised import SupervisedVAE
-    from distaff.training import train
+    from distaff.training import train, train_replicas
 
 __all__ = [
     "KL",
@@ -67,6 +67,7 @@ __all__ = [
     "load",
     "metrics",
     "train",
+    "train_replicas",
 ]
 
 _NAMES = {
@@ -81,7 +82,7 @@ _NAMES = {
     "run": ("Run", "load"),
     "schedule": ("Constant", "Cosine", "Cyclical", "Delay", "Exponential", "Linear", "Sigmoid", "Steps"),
     "supervised": ("SupervisedVAE",),
-    "training": ("train",),
+    "training": ("train", "train_replicas"),
 }
 _MODULE = {name: module for module, names in _NAMES.items() for name in names}
 _SUBMODULES = ("data", "evaluation", "figures", "metrics")

@@ -50,16 +50,21 @@ def train(
 ) -> None:
     """Train a recipe and write a run folder, with explorer.html to look into the model.
 
-    Ctrl-C ends the training after the step in hand and leaves a usable run.
+    Ctrl-C ends the training after the step in hand and leaves a usable run. With --set train.replicas=N, N
+    models with seeds of their own become the runs seed-0, seed-1, ... in --out.
     """
     if resume and out is None:
         raise InputError("--resume: which run? Name its folder with --out RUN")
     from distaff.recipe import parse_settings
     from distaff.training import train as run_training
+    from distaff.training import wanted_recipe
 
     changes: dict[str, Any] = parse_settings(settings or [])
     if skip_bad:
         changes["data.skip_bad"] = True
+    if wanted_recipe(recipe, data, changes, steps, seed).train.replicas > 1:
+        _train_replicas(recipe, data=data, settings=changes, steps=steps, seed=seed, out=out, resume=resume)
+        return
     run = run_training(recipe, data=data, settings=changes, steps=steps, seed=seed, out=out, resume=resume)
     typer.echo(summary(run))
     if not no_page:
@@ -68,6 +73,23 @@ def train(
         if page is not None:
             typer.echo(f"Look into it: open {page}")
     typer.echo(f"\nNext:\n  distaff evaluate {run.path}\n  distaff figures {run.path}")
+
+
+def _train_replicas(recipe: str, **asked: Any) -> None:
+    """Train several models of one recipe and say what each has reached; they get no page each."""
+    from distaff.training import ReplicaError, train_replicas
+
+    try:
+        runs = train_replicas(recipe, **asked)
+    except ReplicaError as error:
+        for run in error.runs:
+            typer.echo(summary(run))
+        raise
+    for run in runs:
+        typer.echo(summary(run))
+    if runs:
+        several = " ".join(str(run.path) for run in runs[:4])
+        typer.echo(f"\nNext:\n  distaff evaluate {runs[0].path}\n  distaff explore {several}")
 
 
 def summary(run: Run) -> str:

@@ -46,7 +46,8 @@ class TrainOptions(Record):
     has it), `seed`, `valid_every`, `checkpoint_every` and `pictures_every` (steps), `patience`: stop after
     this many validations without a better loss, counted once every schedule has ended (None: never).
     `labelled_share`: at least this share of every batch carries a label, where only some pictures do.
-    `adam_betas`: how much Adam keeps of its means of the gradient and of its square.
+    `adam_betas`: how much Adam keeps of its means of the gradient and of its square. `replicas`: how many
+    models to train, each a run of its own, with `seed`, `seed` + 1, ...
     """
 
     steps: int = Field(default=12_000, ge=1)
@@ -54,6 +55,7 @@ class TrainOptions(Record):
     lr: Annotated[Weight, AfterValidator(_refuse_negative)] = Constant(1e-3)
     precision: Literal["auto", "bf16", "32"] = "auto"
     seed: int = Field(default=0, ge=0, lt=2**63)
+    replicas: int = Field(default=1, ge=1, le=1000)
     valid_every: int = Field(default=500, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
     pictures_every: int = Field(default=1000, ge=1)

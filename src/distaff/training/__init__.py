@@ -1,5 +1,6 @@
-"""Training on Lightning: batches, callbacks, and the one function that runs a recipe."""
+"""Training on Lightning: batches, callbacks, and the functions that run a recipe."""
 
-from distaff.training.train import train
+from distaff.training.replicas import ReplicaError, train_replicas
+from distaff.training.train import train, wanted_recipe
 
-__all__ = ["train"]
+__all__ = ["ReplicaError", "train", "train_replicas", "wanted_recipe"]

@@ -57,6 +57,11 @@ def train(
     """
     source = data.name if isinstance(data, Dataset) else data
     wanted = wanted_recipe(recipe, source, settings, steps, seed)
+    if wanted.train.replicas > 1:
+        raise InputError(
+            f"train.replicas: {wanted.train.replicas} models are {wanted.train.replicas} runs; "
+            "distaff.train_replicas trains them and returns a list"
+        )
     folder = None if out is None else Path(out)
     if folder is not None and is_begun(folder) and not resume:
         raise InputError(f"{out}: already holds a run; resume it (--resume) or choose another --out")
