@@ -22,7 +22,7 @@ def test_digits_are_those_of_scikit_learn():
 
 def test_every_source_is_described():
     named = ["sprites", "sprites-colour", "digits", "mnist", "fashion-mnist", "celeba"]
-    assert list(SOURCES) == [*named, "FILE.npz", "FOLDER"]
+    assert list(SOURCES) == [*named, "FILE.npz", "FILE.npy", "FOLDER"]
     for source in SOURCES.values():
         for text in (source.about, source.attributes, source.size, source.origin):
             assert text

@@ -11,6 +11,7 @@ from distaff.data.dataset import ARRAYS, Dataset, Split, assemble
 from distaff.data.images import ArrayImages, Images, PackedImages, SubsetImages
 from distaff.data.options import DataOptions
 from distaff.data.pictures import read_images
+from distaff.data.progress import telling
 from distaff.data.sources import SOURCES, Source, find
 from distaff.errors import InputError, nearest
 
@@ -31,6 +32,7 @@ __all__ = [
     "SubsetImages",
     "load",
     "read_images",
+    "telling",
 ]
 
 

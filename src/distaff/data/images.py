@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from distaff.data.stored import StoredArray, rows_of
+
 Bytes = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 
@@ -17,6 +19,10 @@ class Images(Protocol):
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(n, c, h, w)."""
+
+    @property
+    def on_disk(self) -> int:
+        """Bytes of the array that they are read from as they are taken; 0 if that is in memory."""
 
     def __len__(self) -> int: ...
 
@@ -30,7 +36,7 @@ class ArrayImages:
     def __init__(self, array: Bytes) -> None:
         if array.dtype != np.uint8 or array.ndim != 4:
             raise TypeError(f"images must be uint8 [n, c, h, w], not {array.dtype} {list(array.shape)}")
-        self.array = array
+        self.array = rows_of(array)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -38,12 +44,18 @@ class ArrayImages:
         n, c, h, w = self.array.shape
         return n, c, h, w
 
+    @property
+    def on_disk(self) -> int:
+        """Bytes on disk, if they are read from there."""
+        return self.array.nbytes if isinstance(self.array, StoredArray) else 0
+
     def __len__(self) -> int:
         return len(self.array)
 
     def take(self, indices: Rows | slice) -> Bytes:
         """Copy some pictures out: uint8 [b, c, h, w]."""
-        return np.array(self.array[indices])
+        taken = self.array[indices]
+        return taken if isinstance(self.array, StoredArray) else np.array(taken)
 
 
 class PackedImages:
@@ -55,7 +67,7 @@ class PackedImages:
     """
 
     def __init__(self, bits: Bytes, shape: tuple[int, int, int]) -> None:
-        self.bits = bits
+        self.bits = rows_of(bits)
         self._shape = shape
         self._pixels = int(np.prod(shape))
         if bits.shape[1:] != (-(-self._pixels // 8),):
@@ -65,6 +77,11 @@ class PackedImages:
     def shape(self) -> tuple[int, int, int, int]:
         """(n, c, h, w)."""
         return (len(self.bits), *self._shape)
+
+    @property
+    def on_disk(self) -> int:
+        """Bytes on disk, if they are read from there."""
+        return self.bits.nbytes if isinstance(self.bits, StoredArray) else 0
 
     def __len__(self) -> int:
         return len(self.bits)
@@ -92,6 +109,11 @@ class SubsetImages:
     def shape(self) -> tuple[int, int, int, int]:
         """(m, c, h, w)."""
         return (len(self.rows), *self.images.shape[1:])
+
+    @property
+    def on_disk(self) -> int:
+        """Bytes of the whole array that they are read from, if it is on disk."""
+        return self.images.on_disk
 
     def __len__(self) -> int:
         return len(self.rows)

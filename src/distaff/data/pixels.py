@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from distaff.data.archive import Member
-from distaff.data.images import Bytes
+from distaff.data.images import Bytes, Rows
+from distaff.data.progress import tell
+from distaff.data.stored import rows_of
 from distaff.errors import InputError
 
 CHANNELS = 16
@@ -67,35 +69,71 @@ class Scale:
         if self.last:
             pixels = np.moveaxis(pixels, -1, 1)
         pixels = pixels.reshape(-1, *self.shape[1:])
+        if pixels.dtype == np.uint8 and self.factor == 1:
+            return pixels
         if pixels.dtype.kind == "f":
             return np.rint(np.clip(pixels * float(self.factor), 0, 255)).astype(np.uint8)
         return pixels.astype(np.uint8) * np.uint8(self.factor)
 
 
 def scale_of(member: Member) -> Scale:
-    """Read the images once to see what their values mean.
+    """Read the images, as far as it takes to see what their values mean.
+
+    Bytes are known by the first that is neither 0 nor 1; of other types every pixel is read.
 
     Raises:
         InputError: NaN or infinite pixels, or values that are neither 0 to 1 nor 0 to 255.
     """
-    shape = channels_first(member)
     where = f"{member.path}: images {member.name!r}"
+    whole = member.dtype.kind in "biu"
     low, high, row = 0.0, 0.0, 0
-    for chunk in member.chunks():
-        finite = np.isfinite(chunk)
-        if not finite.all():
-            bad = row + int(np.argmin(finite.reshape(len(chunk), -1).all(axis=1)))
-            raise InputError(
-                f"{where}: image {bad} has NaN or infinite pixels; pixels must be 0 to 1 or 0 to 255"
-            )
+    for chunk in () if member.dtype.kind == "b" else member.chunks():
+        if not whole:
+            finite = np.isfinite(chunk)
+            if not finite.all():
+                bad = row + int(np.argmin(finite.reshape(len(chunk), -1).all(axis=1)))
+                raise InputError(
+                    f"{where}: image {bad} has NaN or infinite pixels; pixels must be 0 to 1 or 0 to 255"
+                )
         low, high, row = min(low, float(chunk.min())), max(high, float(chunk.max())), row + len(chunk)
+        if member.dtype == np.uint8 and high > 1:
+            break
+        tell(f"reading {member.path.name}: {row / member.shape[0]:.0%}")
     if low < 0 or high > 255:
         raise InputError(f"{where} have values from {low:g} to {high:g}; pixels must be 0 to 1 or 0 to 255")
-    whole = member.dtype.kind in "biu"
     # A float just above 1 is 1 with a rounding error, not a byte of 1.
-    unit = high <= (1 if whole else 1 + 1e-6)
-    return Scale(shape, _last(member), 255 if unit else 1, binary=whole and unit)
+    return known_scale(member, unit=high <= (1 if whole else 1 + 1e-6))
+
+
+def known_scale(member: Member, *, unit: bool) -> Scale:
+    """The scale of images of which it is known whether their largest value is 1."""
+    whole = member.dtype.kind in "biu"
+    return Scale(channels_first(member), _last(member), 255 if unit else 1, binary=whole and unit)
 
 
 def _last(member: Member) -> bool:
     return len(member.shape) == 4 and member.shape[3] <= member.shape[1]
+
+
+class ScaledImages:
+    """Pictures left in the file as they were saved, turned into bytes as they are taken.
+
+    Args:
+        member: an array that lies in its file as it is.
+        scale: what its values mean.
+    """
+
+    def __init__(self, member: Member, scale: Scale) -> None:
+        self.rows, self.scale, self.on_disk = rows_of(member.mapped()), scale, member.nbytes
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(n, c, h, w)."""
+        return self.scale.shape
+
+    def __len__(self) -> int:
+        return self.scale.shape[0]
+
+    def take(self, indices: Rows | slice) -> Bytes:
+        """Copy some pictures out: uint8 [b, c, h, w]."""
+        return self.scale.apply(self.rows[indices])

@@ -81,6 +81,11 @@ class ResizedImages:
         """(n, c, h, w)."""
         return (len(self.images), *self._shape)
 
+    @property
+    def on_disk(self) -> int:
+        """Bytes of the array that they are read from, if it is on disk."""
+        return self.images.on_disk
+
     def __len__(self) -> int:
         return len(self.images)
 

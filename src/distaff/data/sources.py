@@ -81,6 +81,13 @@ SOURCES: dict[str, Source] = {
         origin="a path that ends in .npz",
         find=npz.find,
     ),
+    "FILE.npy": Source(
+        about="your images as one array, as numpy.save or numpy.lib.format.open_memmap writes it",
+        attributes="the arrays of NAME.labels.npz beside NAME.npy, one label an image",
+        size="any; large ones stay on disk",
+        origin="a path that ends in .npy",
+        find=npz.find_single,
+    ),
     "FOLDER": Source(
         about="your pictures in a folder; train, valid and test folders in it are kept as the split",
         attributes="the columns of metadata.csv, or label from the names of subfolders",
@@ -90,7 +97,7 @@ SOURCES: dict[str, Source] = {
     ),
 }
 
-NAMES = tuple(name for name in SOURCES if name not in ("FILE.npz", "FOLDER"))
+NAMES = tuple(name for name in SOURCES if name not in ("FILE.npz", "FILE.npy", "FOLDER"))
 """The sources that have a name of their own."""
 
 
@@ -114,10 +121,12 @@ def find(options: DataOptions) -> Found:
     path = Path(written).expanduser()
     if path.is_dir():
         return SOURCES["FOLDER"].find(written, options)
-    if path.suffix == ".npz":
-        return SOURCES["FILE.npz"].find(written, options)
+    if path.suffix in (".npz", ".npy"):
+        return SOURCES[f"FILE{path.suffix}"].find(written, options)
     if path.is_file():
-        raise InputError(f"data {written!r} is a file, but no .npz; give one, or a folder of pictures")
+        raise InputError(
+            f"data {written!r} is a file, but no .npz or .npy; give one, or a folder of pictures"
+        )
     if len(path.parts) > 1:
         raise InputError(f"data {written!r}: no such file or folder")
     raise InputError(f"unknown data {written!r}, and no such path: {nearest(name, NAMES)}")

@@ -61,6 +61,11 @@ class TintedImages:
         n, _, h, w = self.images.shape
         return n, 3, h, w
 
+    @property
+    def on_disk(self) -> int:
+        """Bytes of the array that they are read from, if it is on disk."""
+        return self.images.on_disk
+
     def __len__(self) -> int:
         return len(self.images)
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from distaff.data import telling
 from distaff.errors import InputError
 from distaff.evaluation.subject import Subject
 from distaff.evaluation.table import METRICS, check_names, chosen
@@ -46,7 +47,8 @@ def evaluate(
     """
     check_names(metrics)
     model = run.model
-    dataset = run.dataset(data)
+    with telling(progress or (lambda _: None)):
+        dataset = run.dataset(data)
     subject = Subject(model, dataset, reader_pictures=reader_pictures, seed=SEED, progress=progress)
     measured: dict[str, dict[str, Any]] = {}
     left_out: dict[str, str] = {}

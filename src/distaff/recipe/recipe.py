@@ -45,6 +45,8 @@ class TrainOptions(Record):
     `steps`, `batch` (pictures), `lr` (a number or a schedule), `precision` (auto: bfloat16 where the machine
     has it), `seed`, `valid_every`, `checkpoint_every` and `pictures_every` (steps), `patience`: stop after
     this many validations without a better loss, counted once every schedule has ended (None: never).
+    `shuffle`: the order of the pictures; all are mixed (pictures), or blocks of neighbours (blocks), which a
+    disk reads faster; auto: blocks where more than 1 GiB of them stays on disk.
     `labelled_share`: at least this share of every batch carries a label, where only some pictures do.
     `adam_betas`: how much Adam keeps of its means of the gradient and of its square. `replicas`: how many
     models to train, each a run of its own, with `seed`, `seed` + 1, ...
@@ -59,6 +61,7 @@ class TrainOptions(Record):
     valid_every: int = Field(default=500, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
     pictures_every: int = Field(default=1000, ge=1)
+    shuffle: Literal["auto", "pictures", "blocks"] = "auto"
     patience: int | None = Field(default=None, ge=1)
     labelled_share: float = Field(default=0.0, ge=0, lt=1)
     adam_betas: tuple[Decay, Decay] = (0.9, 0.999)

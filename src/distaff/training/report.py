@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from distaff.data import telling
 
 
 class Reporter:
@@ -37,6 +41,15 @@ class Reporter:
     def __exit__(self, *_: object) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Show, on a terminal, how far a long reading of pictures has come."""
+        if not (self.show and self.console.is_terminal):
+            yield
+            return
+        with self.console.status("") as status, telling(status.update):
+            yield
 
     def advance(self, step: int, rows: list[dict[str, Any]]) -> None:
         """Move the live line; the latest train and valid rows describe the loss."""

@@ -24,6 +24,7 @@ from distaff.objective import KLTerm, Objective
 from distaff.recipe import Recipe, load_recipe
 from distaff.run import Run, environment
 from distaff.training.batches import TrainBatches, valid_batches
+from distaff.training.blocks import by_blocks, shuffle_note
 from distaff.training.checkpoint import AtomicCheckpointIO, Checkpointer
 from distaff.training.history import History
 from distaff.training.interrupt import StopOnSignal
@@ -65,10 +66,10 @@ def train(
     folder = None if out is None else Path(out)
     if folder is not None and is_begun(folder) and not resume:
         raise InputError(f"{out}: already holds a run; resume it (--resume) or choose another --out")
-    dataset = data if isinstance(data, Dataset) else load_data(wanted.data)
-    return train_on(
-        dataset, wanted, lambda: folder or new_folder(recipe), Reporter(wanted.train.steps, show=progress)
-    )
+    reporter = Reporter(wanted.train.steps, show=progress)
+    with reporter.reading():
+        dataset = data if isinstance(data, Dataset) else load_data(wanted.data)
+    return train_on(dataset, wanted, lambda: folder or new_folder(recipe), reporter)
 
 
 def train_on(dataset: Dataset, wanted: Recipe, place: Callable[[], Path], reporter: Reporter) -> Run:
@@ -86,7 +87,8 @@ def train_on(dataset: Dataset, wanted: Recipe, place: Callable[[], Path], report
     if begun:
         check_same(run.path, wanted, attributes, shape)
     with reporter:
-        for note in [*dataset.notes, *advice(wanted, objective, autoencoder)]:
+        shuffled = shuffle_note(dataset, wanted.train.shuffle)
+        for note in [*dataset.notes, *shuffled, *advice(wanted, objective, autoencoder)]:
             reporter.say(note)
         if not begun:
             run.write_setup(wanted, attributes, shape)
@@ -197,6 +199,7 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> tu
         options.seed,
         lambda: trainee.global_step,
         options.labelled_share,
+        by_blocks=by_blocks(images, options.shuffle),
     )
     valid = valid_batches(dataset.splits["valid"], options.batch)
     history = History(run, images, labels, valid, options.valid_every, reporter)
