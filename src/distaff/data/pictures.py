@@ -88,8 +88,12 @@ def decode(path: Path, shape: Shape, crop: int | None, content: IO[bytes] | None
         top, left, height, width = window(plain.height, plain.width, shape[1:], crop)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    box = (left, top, left + width, top + height)
-    resized = plain.resize((shape[2], shape[1]), Image.Resampling.BILINEAR, box=box)
+    # Columns, then rows: in one call, from Pillow 13 on, tall pictures are taken the other way round, which
+    # rounds otherwise, and a picture would depend on the version that read it.
+    narrow = plain.resize(
+        (shape[2], plain.height), Image.Resampling.BILINEAR, box=(left, 0, left + width, plain.height)
+    )
+    resized = narrow.resize(shape[2:0:-1], Image.Resampling.BILINEAR, box=(0, top, shape[2], top + height))
     pixels = np.asarray(resized)
     return pixels[None] if shape[0] == 1 else np.moveaxis(pixels, -1, 0)
 
