@@ -16,14 +16,16 @@ const HALF = 1 << (PRECISION - 1);
 function weights(size, start, length, target) {
   const step = length / target;
   const scale = Math.max(step, 1);
+  // By its reciprocal, and so the weights by theirs: a division rounds otherwise, and now and then a byte with it.
+  const inverse = 1 / scale;
   return Array.from({ length: target }, (_, i) => {
     const centre = start + (i + 0.5) * step;
     // Truncation, as a C cast does it.
     const first = Math.max(0, Math.trunc(centre - scale + 0.5));
     const last = Math.min(size, Math.trunc(centre + scale + 0.5));
-    const raw = Array.from({ length: last - first }, (_, k) => Math.max(0, 1 - Math.abs((k + first - centre + 0.5) / scale)));
-    const total = raw.reduce((sum, each) => sum + each, 0) || 1;
-    return { first, weights: Int32Array.from(raw, (each) => Math.trunc(0.5 + (each / total) * (1 << PRECISION))) };
+    const raw = Array.from({ length: last - first }, (_, k) => Math.max(0, 1 - Math.abs((k + first - centre + 0.5) * inverse)));
+    const share = 1 / (raw.reduce((sum, each) => sum + each, 0) || 1);
+    return { first, weights: Int32Array.from(raw, (each) => Math.trunc(0.5 + each * share * (1 << PRECISION))) };
   });
 }
 
