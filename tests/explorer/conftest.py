@@ -1,15 +1,25 @@
-"""Small runs with random weights, and the bundle of one of them, made once for all tests of a worker."""
+"""Small runs, their bundles and pages, and a browser for these: each made once for all tests of a worker."""
 
 import json
 import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import pytest
 from figure_runs import colour_dataset, write_run
+from visiting import CHROMIUM, FLAGS, need_chromium, visit
 
+import distaff
+from distaff.evaluation import evaluate
 from distaff.explorer.blocks import Bundle
-from distaff.explorer.bundle import make_bundle
+from distaff.explorer.bundle import join, make_bundle
+from distaff.explorer.document import to_html
 from distaff.explorer.shown import Shown
 from distaff.run import Run
+
+BRIEF = {"network": "mlp", "train.batch": 64}
+"""Small enough to learn something in seconds."""
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +53,94 @@ def colours(tmp_path_factory) -> Shown:
 def copied(plane_run, tmp_path) -> Run:
     """A run that a test may damage."""
     return Run.open(shutil.copytree(plane_run.path, tmp_path / "copied"))
+
+
+@dataclass(frozen=True)
+class Page:
+    """A run that learned something, what the explorer holds of it, and its page."""
+
+    run: Run
+    bundle: Bundle
+    file: Path
+
+    @property
+    def model(self):
+        return self.run.model
+
+    @property
+    def entry(self):
+        return self.bundle.manifest["runs"][0]
+
+    @property
+    def shown(self):
+        return Shown(self.run, self.run.dataset())
+
+
+def trained(folder, recipe, data="digits", steps=200, **settings) -> Page:
+    settings = BRIEF | settings
+    run = distaff.train(recipe, data=data, steps=steps, settings=settings, out=folder, progress=False)
+    evaluate(run, metrics=("reconstruction", "kl", "active_units", "attribute_accuracy", "knn_accuracy"))
+    bundle = make_bundle([run])
+    file = folder.with_suffix(".html")
+    file.write_text(to_html(bundle), encoding="utf-8")
+    return Page(run, bundle, file)
+
+
+@pytest.fixture(scope="session")
+def classes(tmp_path_factory) -> Page:
+    """Class regions in a plane of two latents."""
+    folder = tmp_path_factory.mktemp("pages") / "classes"
+    return trained(folder, "class-separated", steps=300, **{"latent.gaussian.size": 2})
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory) -> Page:
+    """A conditional model."""
+    return trained(tmp_path_factory.mktemp("pages") / "told", "conditional-vae")
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory) -> Page:
+    """A model without labels, of ten latents, with maps by PCA and t-SNE."""
+    return trained(tmp_path_factory.mktemp("pages") / "plain", "vae")
+
+
+@pytest.fixture(scope="session")
+def sprites(tmp_path_factory) -> Page:
+    """Colour sprites of 64 x 64 whose latents are attributes: classes, a number, two that come round."""
+    folder = tmp_path_factory.mktemp("pages") / "sprites"
+    small = {"encoder": {"resnet": {"channels": [8, 16, 16]}}, "decoder": {"mlp": {"hidden": [64]}}}
+    settings = {"data.count": 600, "data.test": 0.2, "network": {"pair": small}}
+    return trained(folder, "supervised", "sprites-colour", steps=60, **settings)
+
+
+@pytest.fixture(scope="session")
+def both(tmp_path_factory, plain) -> Page:
+    """Two runs on the same data in one page."""
+    folder = tmp_path_factory.mktemp("pages") / "other"
+    other = trained(folder, "vae", **{"train.seed": 3})
+    copies = [
+        Bundle(json.loads(json.dumps(each.bundle.manifest)), each.bundle.blocks) for each in (plain, other)
+    ]
+    bundle = join(copies)
+    file = folder.with_name("both.html")
+    file.write_text(to_html(bundle), encoding="utf-8")
+    return Page(other.run, bundle, file)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One chromium."""
+    need_chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def visits(browser):
+    """visits(file): a page opened offline, as a context that asserts that it said and loaded nothing."""
+    return partial(visit, browser)

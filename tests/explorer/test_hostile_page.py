@@ -2,28 +2,13 @@
 
 import base64
 import re
-import shutil
 
 import pytest
 
 from distaff.explorer.blocks import pack
 from distaff.explorer.document import to_html
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 MARKUP = "</script><img src=x onerror='window.hacked=1'><svg onload=window.hacked=1>\"&amp;\u202eabc"
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,18 +15,13 @@ import pytest
 from distaff.explorer.document import to_html
 from distaff.explorer.prepare import PAGE
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
 TOKEN = "a-token-of-this-test"
 SHOW = "import distaff\nexplorer = distaff.explore({path!r})\nexplorer"
 READ = "print(explorer.latents, explorer.selection)"
 CELLS = [SHOW, READ, READ, "explorer.latents = [0.25, -0.5]", READ, "explorer.selection = 3", READ]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -72,31 +66,29 @@ def read(page, number):
     return json.loads(latents), int(selection)
 
 
-def test_the_widget_shows_and_both_sides_stay_in_step(lab, made):
-    from playwright.sync_api import expect, sync_playwright
+def test_the_widget_shows_and_both_sides_stay_in_step(lab, made, browser):
+    from playwright.sync_api import expect
 
     codes = np.frombuffer(made.blocks["0/codes"], dtype=np.float16).reshape(-1, 2)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 1200})
-        page.set_default_timeout(30_000)
-        page.goto(lab)
-        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
-        run_cell(page, 0)
-        slider = page.locator(".jp-OutputArea-output input[type=range]").first
-        slider.wait_for()
-        (before, _), _ = read(page, 1)
-        slider.focus()
-        page.keyboard.press("ArrowRight")
-        (after, _), _ = read(page, 2)
-        assert after > before
-        shown = slider.input_value()
-        run_cell(page, 3)
-        expect(slider).not_to_have_value(shown, timeout=120_000)
-        assert read(page, 4)[0] == pytest.approx([0.25, -0.5])
-        run_cell(page, 5)
-        latents, selection = read(page, 6)
-        assert latents == pytest.approx(codes[3].tolist(), abs=1e-3)
-        assert selection == 3
-        browser.close()
+    page = browser.new_page(viewport={"width": 1440, "height": 1200})
+    page.set_default_timeout(30_000)
+    page.goto(lab)
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
+    run_cell(page, 0)
+    slider = page.locator(".jp-OutputArea-output").get_by_role("slider").first
+    slider.wait_for()
+    (before, _), _ = read(page, 1)
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    (after, _), _ = read(page, 2)
+    assert after > before
+    shown = slider.input_value()
+    run_cell(page, 3)
+    expect(slider).not_to_have_value(shown, timeout=120_000)
+    assert read(page, 4)[0] == pytest.approx([0.25, -0.5])
+    run_cell(page, 5)
+    latents, selection = read(page, 6)
+    assert latents == pytest.approx(codes[3].tolist(), abs=1e-3)
+    assert selection == 3
+    page.close()
