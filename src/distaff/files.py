@@ -28,8 +28,8 @@ class WriteError(InputError):
     """The system refused a write: a full disk, a folder that may only be read."""
 
 
-def atomic_write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, flushed to disk.
+def atomic_write(path: Path, content: bytes, *, before: Path | None = None) -> None:
+    """Write a file whole or not at all, flushed to disk; `before` becomes the name of the one it replaces.
 
     Raises WriteError when the disk is full or the folder cannot be written.
     """
@@ -43,6 +43,8 @@ def atomic_write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
+        if before is not None and path.exists():
+            path.replace(before)
         Path(temporary).replace(path)
         temporary = None
         sync_folder(path.parent)

@@ -60,7 +60,11 @@ class Run:
     def recipe(self) -> Recipe:
         """The resolved recipe."""
         path = self.path / "recipe.yaml"
-        return from_yaml(self._read(path).decode("utf-8", errors="replace"), where=str(path))
+        text = self._read(path).decode("utf-8", errors="replace")
+        if "\ntrain:" not in text:
+            # The last part of a resolved recipe: without it, what is left may still be a recipe, but another.
+            raise InputError(f"{path}: damaged: its end is missing")
+        return from_yaml(text, where=str(path))
 
     @cached_property
     def _attributes(self) -> tuple[tuple[int, int, int], tuple[Attribute, ...]]:

@@ -249,7 +249,7 @@ def test_a_stop_says_where_each_is_and_how_to_go_on(in_a_row, tmp_path, monkeypa
     said = capsys.readouterr().err
     assert (
         f"Stopped: seed-6 at step 8, seed-7 before its first step of {STEPS}. "
-        f"Go on with the same command and --resume --out {tmp_path / 'runs'}"
+        f"Go on with: the same call and resume=True, out='{tmp_path / 'runs'}'"
     ) in said
 
 

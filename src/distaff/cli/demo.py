@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distaff.cli.page import NoPage, write_page
 from distaff.cli.progress import working
+from distaff.cli.stopping import command, stoppable
+
+if TYPE_CHECKING:
+    from distaff.run import Run
 
 MEASURED = ("reconstruction", "kl", "active_units", "attribute_accuracy", "drawn_iou", "swap_test")
 """What the demo tells; the whole suite would take as long again as the training."""
@@ -28,16 +32,27 @@ def demo(
     Only one picture in ten has labels. Takes some minutes; the numbers at the end are of pictures that
     training never saw.
     """
+
+    def again(folder: Path) -> str:
+        return command("demo", {"--steps": steps, "--out": folder}, {"--resume": True, "--no-page": no_page})
+
+    with stoppable(again) as stop:
+        from distaff.training import train
+
+        typer.echo("1/4 train: sprites, labels on one picture in ten")
+        run = train("demo", out=out, steps=steps)
+        if not stop.wished:
+            _show(run, no_page=no_page)
+
+
+def _show(run: Run, *, no_page: bool) -> None:
     from rich.console import Console
 
     from distaff.cli.tables import attributes_table, metrics_table
     from distaff.cli.train import summary
     from distaff.evaluation import evaluate
     from distaff.figures import make
-    from distaff.training import train
 
-    typer.echo("1/4 train: sprites, labels on one picture in ten")
-    run = train("demo", out=out, steps=steps)
     typer.echo(summary(run))
     typer.echo("2/4 evaluate: pictures that training never saw")
     with working() as say:

@@ -10,9 +10,11 @@ import typer
 from distaff.cli.arguments import Source
 from distaff.cli.page import NoPage, write_page
 from distaff.cli.progress import working
+from distaff.cli.stopping import command, stoppable
 from distaff.errors import InputError
 
 if TYPE_CHECKING:
+    from distaff.interrupt import Stop
     from distaff.run import Run
 
 
@@ -50,23 +52,40 @@ def train(
 ) -> None:
     """Train a recipe and write a run folder, with explorer.html to look into the model.
 
-    Ctrl-C ends the training after the step in hand and leaves a usable run. With --set train.replicas=N, N
-    models with seeds of their own become the runs seed-0, seed-1, ... in --out.
+    Ctrl-C, or a signal to end, ends the training after the step in hand and leaves a usable run. With --set
+    train.replicas=N, N models with seeds of their own become the runs seed-0, seed-1, ... in --out.
     """
     if resume and out is None:
         raise InputError("--resume: which run? Name its folder with --out RUN")
-    from distaff.recipe import parse_settings
-    from distaff.training import train as run_training
-    from distaff.training import wanted_recipe
 
-    changes: dict[str, Any] = parse_settings(settings or [])
-    if skip_bad:
-        changes["data.skip_bad"] = True
-    if wanted_recipe(recipe, data, changes, steps, seed).train.replicas > 1:
-        _train_replicas(recipe, data=data, settings=changes, steps=steps, seed=seed, out=out, resume=resume)
+    def again(folder: Path) -> str:
+        return command(
+            recipe,
+            {"--data": data, "--set": settings, "--steps": steps, "--seed": seed, "--out": folder},
+            {"--resume": True, "--skip-bad": skip_bad, "--no-page": no_page},
+        )
+
+    with stoppable(again) as stop:
+        from distaff.recipe import parse_settings
+        from distaff.training import train as run_training
+        from distaff.training import wanted_recipe
+
+        changes: dict[str, Any] = parse_settings(settings or [])
+        if skip_bad:
+            changes["data.skip_bad"] = True
+        asked: dict[str, Any] = {"data": data, "settings": changes, "steps": steps, "seed": seed}
+        if wanted_recipe(recipe, data, changes, steps, seed).train.replicas > 1:
+            _train_replicas(recipe, out=out, resume=resume, **asked)
+        else:
+            tell(run_training(recipe, out=out, resume=resume, **asked), stop, no_page=no_page)
+
+
+def tell(run: Run, stop: Stop, *, no_page: bool) -> None:
+    """Say what was trained, write the page, and say what to do next; a run that was stopped is not shown."""
+    if run.is_trained:
+        typer.echo(summary(run))
+    if stop.wished:
         return
-    run = run_training(recipe, data=data, settings=changes, steps=steps, seed=seed, out=out, resume=resume)
-    typer.echo(summary(run))
     if not no_page:
         with working() as say:
             page = write_page(run, say)

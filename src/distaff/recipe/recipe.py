@@ -43,8 +43,9 @@ class TrainOptions(Record):
     """How long and how fast to train.
 
     `steps`, `batch` (pictures), `lr` (a number or a schedule), `precision` (auto: bfloat16 where the machine
-    has it), `seed`, `valid_every`, `checkpoint_every` and `pictures_every` (steps), `patience`: stop after
-    this many validations without a better loss, counted once every schedule has ended (None: never).
+    has it), `seed`, `valid_every`, `checkpoint_every` and `pictures_every` (steps), `checkpoint_minutes`: the
+    longest time between two checkpoints, `patience`: stop after this many validations without a better loss,
+    counted once every schedule has ended (None: never).
     `shuffle`: the order of the pictures; all are mixed (pictures), or blocks of neighbours (blocks), which a
     disk reads faster; auto: blocks where more than 1 GiB of them stays on disk.
     `labelled_share`: at least this share of every batch carries a label, where only some pictures do.
@@ -60,6 +61,7 @@ class TrainOptions(Record):
     replicas: int = Field(default=1, ge=1, le=1000)
     valid_every: int = Field(default=500, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
+    checkpoint_minutes: float = Field(default=5, gt=0)
     pictures_every: int = Field(default=1000, ge=1)
     shuffle: Literal["auto", "pictures", "blocks"] = "auto"
     patience: int | None = Field(default=None, ge=1)

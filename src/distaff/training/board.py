@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -68,14 +67,11 @@ class Board:
         if self.show:
             self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
-    def say_stopped(self, missing: Collection[int], folder: Path) -> None:
+    def say_stopped(self, missing: Collection[int], how_to_go_on: str) -> None:
         """Say where the user stopped the models, which have not begun, and how to go on."""
         parts = [f"{self.name(seed)} at step {step}" for seed, step in sorted(self.stopped.items())]
         parts += [f"{self.name(seed)} before its first step" for seed in sorted(missing)]
-        self.say(
-            f"Stopped: {', '.join(parts)} of {self.steps}. "
-            f"Go on with the same command and --resume --out {folder}"
-        )
+        self.say(f"Stopped: {', '.join(parts)} of {self.steps}. Go on with: {how_to_go_on}")
 
     def _move(self, message: Moved) -> None:
         if self._progress is None:

@@ -1,53 +1,34 @@
-"""Ctrl-C and SIGTERM end the run after the step in hand, with everything saved."""
+"""A signal ends the run after the step in hand."""
 
 from __future__ import annotations
 
-import signal
 import threading
-from types import FrameType
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from distaff.interrupt import Stop
 
 
 class StopOnSignal(Callback):
-    """Asks Lightning to stop at the end of the step; a second Ctrl-C stops at once."""
+    """Passes the wish to stop on to Lightning."""
 
-    def __init__(self) -> None:
-        self.stopped = False
-        self._previous: dict[signal.Signals, Any] = {}
+    def __init__(self, stop: Stop) -> None:
+        self.stop = stop
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Listen; Lightning has set its own handlers by now."""
+        """Listen again: Lightning has put a handler of its own before ours, which would lose the step."""
         if threading.current_thread() is threading.main_thread():
-            self._previous = {each: signal.signal(each, self._ask) for each in SIGNALS}
+            self.stop.listen()
+        self._pass_on(trainer)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any
     ) -> None:
-        """Pass the wish on."""
-        if self.stopped:
+        """Let the step in hand be the last."""
+        self._pass_on(trainer)
+
+    def _pass_on(self, trainer: lightning.Trainer) -> None:
+        if self.stop.wished:
             trainer.should_stop = True
-
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Give the signals back."""
-        self._restore()
-
-    def on_exception(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
-    ) -> None:
-        """Give the signals back."""
-        self._restore()
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.stopped and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.stopped = True
-
-    def _restore(self) -> None:
-        for each, handler in self._previous.items():
-            signal.signal(each, handler)
-        self._previous = {}

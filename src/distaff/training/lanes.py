@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from distaff.training.interrupt import SIGNALS
+from distaff.interrupt import SIGNALS
 from distaff.training.relay import Ended, Message, Said
 
 Tell = Callable[[Message], None]
@@ -148,7 +148,7 @@ def _bury(lane: Lane, tell: Tell, *, stopped: bool) -> None:
 
 
 class _Stop:
-    """Ctrl-C and SIGTERM let every process save its model; a second Ctrl-C ends them at once."""
+    """Ctrl-C and the like let every process save its model; a second Ctrl-C ends them at once."""
 
     def __init__(self, opened: Sequence[Lane]) -> None:
         self.opened, self.asked = opened, False
@@ -196,7 +196,12 @@ def _serve(
                 pipe.send(measure())
                 continue
             warnings.showwarning = _teller(seed, tell)
-            work(seed, tell)
+            try:
+                work(seed, tell)
+            except KeyboardInterrupt:
+                # Told to end before its first step.
+                tell(Ended(seed))
+                return
 
 
 def _teller(seed: int, tell: Tell) -> Callable[..., None]:

@@ -92,8 +92,15 @@ class Trainee(lightning.LightningModule):
         )
 
     def is_sound(self) -> bool:
-        """Tell whether the last loss was a finite number."""
-        return self.last is not None and bool(self.last.total.isfinite())
+        """Tell whether the last loss and every weight are finite numbers."""
+        return self.last is not None and bool(self.last.total.isfinite()) and self.broken_weight() is None
+
+    def broken_weight(self) -> str | None:
+        """Return the name of a weight that is no longer a finite number, if there is one."""
+        for name, tensor in self.state_dict().items():
+            if not bool(tensor.isfinite().all()):
+                return name
+        return None
 
     def transfer_batch_to_device(
         self, batch: RawBatch, device: torch.device, dataloader_idx: int

@@ -23,6 +23,11 @@ class Patience(Callback):
         self.best, self.waited = float("inf"), 0
         self.weights: dict[str, torch.Tensor] = {}
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has waited long enough."""
+        return self.patience is not None and self.waited >= self.patience
+
     def state_dict(self) -> dict[str, Any]:
         """Return the best loss and weights so far."""
         return {"best": self.best, "waited": self.waited, "weights": self.weights}
@@ -34,7 +39,7 @@ class Patience(Callback):
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """End a resumed run that had already been stopped."""
-        if self.patience is not None and self.waited >= self.patience:
+        if self.is_over:
             trainer.should_stop = True
 
     def on_train_batch_end(
@@ -54,7 +59,7 @@ class Patience(Callback):
             self.weights = {name: each.detach().clone() for name, each in pl_module.state_dict().items()}
             return
         self.waited += 1
-        if self.waited >= self.patience:
+        if self.is_over:
             trainer.should_stop = True
 
     def keep_best(self, trainee: Trainee) -> None:

@@ -60,9 +60,9 @@ class TrainingPictures(Callback):
         if trainer.global_step in EARLY or trainer.global_step % self.every == 0:
             self._draw(pl_module)
 
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def finish(self, trainee: Trainee) -> None:
         """Draw what became of it, and all that was drawn as a GIF."""
-        self._draw(pl_module)
+        self._draw(trainee)
         paths = sorted(self.folder.glob("step-*.png"))
         frames = [Image.open(io.BytesIO(path.read_bytes())) for path in paths]
         if len({frame.size for frame in frames}) == 1:

@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from distaff.training.report import Reporter, describe
@@ -73,7 +72,7 @@ class Relay(Reporter):
             return
         self.tell(Moved(self.seed, step, describe(rows)))
 
-    def stopped(self, step: int, folder: Path) -> None:
+    def stopped(self, step: int, how_to_go_on: str) -> None:
         """Tell that the training was stopped; how to go on is said once for all."""
         self.notes.append(f"Stopped at step {step} of {self.steps}.")
         self.tell(Stopped(self.seed, step))

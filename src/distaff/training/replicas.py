@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from distaff.data import Dataset
 from distaff.data import load as load_data
 from distaff.errors import InputError
+from distaff.interrupt import listening
 from distaff.model import build, resolve
 from distaff.recipe import Recipe
 from distaff.run import Run
 from distaff.training.board import Board
 from distaff.training.lanes import Tell, lanes, train_all
+from distaff.training.lock import sole_trainer
 from distaff.training.pace import are_faster, lanes_for, seconds_a_step
 from distaff.training.relay import Ended, Relay
 from distaff.training.train import advice, check_same, is_begun, new_folder, train_on, wanted_recipe
@@ -58,15 +61,18 @@ def train_replicas(
     replicas = Replicas(wanted, None if out is None else Path(out))
     if not resume:
         replicas.refuse_begun()
-    dataset = data if isinstance(data, Dataset) else load_data(wanted.data)
-    common = replicas.check(dataset)
-    if replicas.folder is None:
-        replicas.folder = new_folder(recipe)
-    board = Board(name, wanted.train.steps, common, show=progress)
-    stopped = replicas.train(dataset, board)
-    if stopped:
-        missing = set(replicas.unfinished()) - board.stopped.keys() - board.broken.keys()
-        board.say_stopped(missing, replicas.folder)
+    with listening() as stop, ExitStack() as held:
+        if replicas.folder is not None:
+            held.enter_context(sole_trainer(replicas.folder))
+        dataset = data if isinstance(data, Dataset) else load_data(wanted.data)
+        common = replicas.check(dataset)
+        if replicas.folder is None:
+            replicas.folder = new_folder(recipe)
+            held.enter_context(sole_trainer(replicas.folder))
+        board = Board(name, wanted.train.steps, common, show=progress)
+        if replicas.train(dataset, board):
+            missing = set(replicas.unfinished()) - board.stopped.keys() - board.broken.keys()
+            board.say_stopped(missing, stop.how_to_go_on(replicas.folder))
     if board.broken:
         raise _broken(wanted.train.replicas, board.broken.values(), replicas.runs())
     return replicas.runs()
@@ -151,10 +157,14 @@ class Replicas:
             if opened and (self.threads() == 1 or are_faster(opened, len(seeds), measure, board.say)):
                 with board:
                     return train_all(opened, seeds, board.hear)
-        with board:
+        with board, listening() as stop:
             for seed in seeds:
-                work(seed, board.hear)
-                if board.stopped:
+                try:
+                    work(seed, board.hear)
+                except KeyboardInterrupt:
+                    if stop.insisted:
+                        raise
+                if stop.wished:
                     return True
         return False
 

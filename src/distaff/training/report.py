@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -59,12 +58,10 @@ class Reporter:
                 described, self._shown = describe(rows), len(rows)
             self._progress.update(self._task, completed=step, description=described)
 
-    def stopped(self, step: int, folder: Path) -> None:
+    def stopped(self, step: int, how_to_go_on: str) -> None:
         """Say that the training was stopped, and how to go on."""
-        self.say(
-            f"Stopped at step {step} of {self.steps}; the model is usable as it is. "
-            f"Go on with the same command and --resume --out {folder}"
-        )
+        usable = f"at step {step} of {self.steps}; all is saved, and the model is usable as it is"
+        self.say(f"Stopped {usable if step else 'before the first step'}. Go on with: {how_to_go_on}")
 
     def say(self, sentence: str) -> None:
         """Keep a sentence, and show it."""

@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import count
 from math import prod
 from pathlib import Path
@@ -19,15 +20,18 @@ from distaff.data import Attribute, Dataset
 from distaff.data import load as load_data
 from distaff.errors import InputError
 from distaff.files import remove_leftovers
+from distaff.interrupt import Stop, listening
 from distaff.model import build, resolve
 from distaff.objective import KLTerm, Objective
 from distaff.recipe import Recipe, load_recipe
 from distaff.run import Run, environment
 from distaff.training.batches import TrainBatches, valid_batches
 from distaff.training.blocks import by_blocks, shuffle_note
-from distaff.training.checkpoint import AtomicCheckpointIO, Checkpointer
+from distaff.training.breakage import advising, keeping_good_weights, refuse_broken
+from distaff.training.checkpoint import Checkpointer, CheckpointFiles
 from distaff.training.history import History
 from distaff.training.interrupt import StopOnSignal
+from distaff.training.lock import sole_trainer
 from distaff.training.module import Trainee
 from distaff.training.patience import Patience
 from distaff.training.pictures import TrainingPictures
@@ -51,10 +55,11 @@ def train(
     `recipe` is a shipped name, a YAML file or a Recipe; `data` replaces its source, or is the pictures
     themselves; `settings` sets fields by dotted path (`{"loss.kl.weight": 4}`); `steps` and `seed` are short
     for `train.steps` and `train.seed`. `out` is the run folder, `runs/NAME` when not given. `resume` goes on
-    from the folder's last checkpoint, or begins when there is none. Ctrl-C ends after the step in hand and
-    leaves a usable run.
+    from the folder's last checkpoint, or begins when there is none. Ctrl-C, SIGTERM and SIGHUP end it after
+    the step in hand and leave a usable run.
 
-    Raises InputError for anything the caller can mend, before anything is written where possible.
+    Raises InputError for anything the caller can mend, before anything is written where possible; and
+    KeyboardInterrupt when a signal comes before training begins, or a second Ctrl-C.
     """
     source = data.name if isinstance(data, Dataset) else data
     wanted = wanted_recipe(recipe, source, settings, steps, seed)
@@ -67,9 +72,10 @@ def train(
     if folder is not None and is_begun(folder) and not resume:
         raise InputError(f"{out}: already holds a run; resume it (--resume) or choose another --out")
     reporter = Reporter(wanted.train.steps, show=progress)
-    with reporter.reading():
-        dataset = data if isinstance(data, Dataset) else load_data(wanted.data)
-    return train_on(dataset, wanted, lambda: folder or new_folder(recipe), reporter)
+    with listening(), nullcontext() if folder is None else sole_trainer(folder):
+        with reporter.reading():
+            dataset = data if isinstance(data, Dataset) else load_data(wanted.data)
+        return train_on(dataset, wanted, lambda: folder or new_folder(recipe), reporter)
 
 
 def train_on(dataset: Dataset, wanted: Recipe, place: Callable[[], Path], reporter: Reporter) -> Run:
@@ -83,20 +89,23 @@ def train_on(dataset: Dataset, wanted: Recipe, place: Callable[[], Path], report
     wanted = resolve(wanted, attributes)
     autoencoder, objective = build(wanted, attributes, shape)
     run = Run(place())
-    begun = is_begun(run.path)
-    if begun:
-        check_same(run.path, wanted, attributes, shape)
-    with reporter:
-        shuffled = shuffle_note(dataset, wanted.train.shuffle)
-        for note in [*dataset.notes, *shuffled, *advice(wanted, objective, autoencoder)]:
-            reporter.say(note)
-        if not begun:
-            run.write_setup(wanted, attributes, shape)
-        trainee = Trainee(wanted, attributes, autoencoder, objective)
-        history, finished = _fit(run, trainee, dataset, reporter)
-        if history.collapse is not None:
-            reporter.say(history.collapse.sentence)
-        run.write_json("environment.json", environment() | {"finished": finished, "notes": reporter.notes})
+    with sole_trainer(run.path), listening() as stop:
+        begun = is_begun(run.path)
+        if begun:
+            check_same(run.path, wanted, attributes, shape)
+            refuse_broken(run)
+        with stop.deferred(), reporter, advising(run, stop):
+            shuffled = shuffle_note(dataset, wanted.train.shuffle)
+            for note in [*dataset.notes, *shuffled, *advice(wanted, objective, autoencoder)]:
+                reporter.say(note)
+            if not begun:
+                run.write_setup(wanted, attributes, shape)
+            trainee = Trainee(wanted, attributes, autoencoder, objective)
+            history, finished = _fit(run, trainee, dataset, reporter, stop)
+            if history.collapse is not None:
+                reporter.say(history.collapse.sentence)
+            told = {"finished": finished, "notes": reporter.notes}
+            run.write_json("environment.json", environment() | told)
     return Run.open(run.path)
 
 
@@ -186,7 +195,9 @@ def advice(recipe: Recipe, objective: Objective, model: Autoencoder) -> list[str
     return said
 
 
-def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> tuple[History, bool]:
+def _fit(
+    run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter, stop: Stop
+) -> tuple[History, bool]:
     """Train to the end, or until stopped; tell also whether it came to the end."""
     options = trainee.recipe.train
     trainee.to(memory_format=torch.channels_last)
@@ -203,27 +214,26 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> tu
     )
     valid = valid_batches(dataset.splits["valid"], options.batch)
     history = History(run, images, labels, valid, options.valid_every, reporter)
-    interrupt = StopOnSignal()
     last_change = max(each.last_change(options.steps) for each in trainee.objective.schedules.values())
+    pictures = TrainingPictures(run, dataset, options.pictures_every)
     patience = Patience(history, options.patience, last_change)
     callbacks = [
         history,
         patience,
-        interrupt,
-        TrainingPictures(run, dataset, options.pictures_every),
-        Checkpointer(run, options.checkpoint_every),
+        StopOnSignal(stop),
+        pictures,
+        Checkpointer(run, options.checkpoint_every, options.checkpoint_minutes),
     ]
-    checkpoint = run.path / "checkpoint.ckpt"
-    resumed = checkpoint.is_file()
     remove_leftovers(run.path)
-    with _quiet_lightning():
+    checkpoints = CheckpointFiles(run.path, reporter.say)
+    with _quiet_lightning(), keeping_good_weights(run, trainee, patience, checkpoints):
         trainer = lightning.Trainer(
             max_steps=options.steps,
             max_epochs=-1,
             accelerator="auto",
             devices=1,
             precision=lightning_precision(options.precision),
-            plugins=[AtomicCheckpointIO()],
+            plugins=[checkpoints],
             callbacks=callbacks,
             logger=False,
             enable_checkpointing=False,
@@ -231,12 +241,19 @@ def _fit(run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter) -> tu
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
-        trainer.fit(trainee, batches, ckpt_path=str(checkpoint) if resumed else None, weights_only=True)
+        try:
+            trainer.fit(trainee, batches, ckpt_path=checkpoints.latest, weights_only=True)
+        except SystemExit:
+            # What Lightning makes of a second Ctrl-C.
+            raise KeyboardInterrupt from None
+    history.finish(trainee)
+    pictures.finish(trainee)
     patience.keep_best(trainee)
-    run.write_weights(trainee.model, trainee.objective)
-    stopped = interrupt.stopped and trainer.global_step < options.steps
+    if trainer.global_step > 0:
+        run.write_weights(trainee.model, trainee.objective)
+    stopped = stop.wished and trainer.global_step < options.steps and not patience.is_over
     if stopped:
-        reporter.stopped(trainer.global_step, run.path)
+        reporter.stopped(trainer.global_step, stop.how_to_go_on(run.path))
     return history, not stopped
 
 
