@@ -2,7 +2,7 @@
 /** @import {Host} from "./types" */
 import { Blocks, BundleError, checkManifest } from "./bundle/blocks.js";
 import { fill, h, said } from "./base/dom.js";
-import { fromHash, toHash } from "./base/hash.js";
+import { fromHash, toHash, write as writeCode } from "./base/hash.js";
 import { Store } from "./base/store.js";
 import { installTips } from "./base/tips.js";
 import { Engine } from "./engine/client.js";
@@ -11,7 +11,8 @@ import { glance } from "./parts/glance.js";
 import { header } from "./parts/header.js";
 import { stage } from "./parts/stage.js";
 import { tabs } from "./parts/tabs.js";
-import { defaultEnds } from "./parts/ends.js";
+import { defaultEnds, nameOf } from "./parts/ends.js";
+import { wayAt } from "./model/way.js";
 
 /**
  * Build the page in an element.
@@ -94,7 +95,7 @@ export async function mount(root, host) {
 
 /** What is shown at first. @param {RunModel} run @param {Partial<State>} wanted @returns {State} */
 function begin(run, wanted) {
-  const row = run.typicalRow();
+  const row = run.typicalRow;
   const [from, to] = defaultEnds(run);
   const given = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
   return {
@@ -116,8 +117,18 @@ function begin(run, wanted) {
     path: "straight",
     t: 0,
     latent: -1,
-    ...given,
+    ...completed(run, given),
   };
+}
+
+/** What an address leaves out because it follows from the rest. @param {RunModel} run @param {Partial<State>} given @returns {Partial<State>} */
+function completed(run, given) {
+  const { from, to, code } = given;
+  if (!from || !to) return given;
+  for (const end of [from, to]) end.name = nameOf(run, end.code, end.condition, writeCode);
+  if (!code || given.view !== "mix") return given;
+  const here = wayAt(run, { from, to, path: given.path ?? "straight" }, given.t ?? 0);
+  return writeCode(here.code) === writeCode(code) ? { ...given, mixed: here.mixed } : given;
 }
 
 /** Light or dark as the reader's system is, unless they chose. @param {Context} context */
@@ -152,7 +163,7 @@ function address({ host, runs, state }) {
   addEventListener("hashchange", () => {
     if (location.hash === own) return;
     const { run, ...wanted } = fromHash(location.hash, runs);
-    if (run === state.values.run) state.set(wanted);
+    if (run === state.values.run) state.set(completed(runs[run], wanted));
     else location.reload();
   });
 }

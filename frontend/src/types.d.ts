@@ -96,6 +96,8 @@ export interface Run {
     count: number;
     total: number;
     split: string;
+    /** The row that the page begins with. */
+    typical: number;
     codes: BlockRef;
     attributes: Record<string, BlockRef>;
     predicted?: Record<string, BlockRef> | null;
@@ -104,7 +106,8 @@ export interface Run {
   };
   maps: PlaneMap[];
   regions?: Region[] | null;
-  class_means?: Record<string, BlockRef> | null;
+  /** Where a way from class to class begins and ends: codes [K, D] by attribute, NaN for a class without pictures. */
+  class_ends: { first: string | null; codes: Record<string, BlockRef> };
   evaluation?: { metrics: Record<string, Metric>; left_out?: Record<string, string>; settings?: Record<string, unknown>; versions?: Record<string, unknown> } | null;
   history?: { columns: string[]; data: BlockRef } | null;
   importance?: Record<string, { attributes: string[]; values: BlockRef; what: string }> | null;

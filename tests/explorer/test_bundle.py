@@ -12,6 +12,10 @@ from distaff.explorer.blocks import Blocks, Bundle
 from distaff.explorer.bundle import check_count, join, refresh, weights_sha256
 from distaff.explorer.document import to_json
 from distaff.explorer.shown import Shown
+from distaff.figures.activity import activity
+from distaff.figures.material import Material
+from distaff.figures.mixes import class_end
+from distaff.figures.traversals import base_row
 
 
 def array(bundle, reference):
@@ -68,6 +72,25 @@ def test_the_classifiers_layers_read_as_the_model_does(made, plane_run):
     chances = np.exp(signal) / np.exp(signal).sum(axis=1, keepdims=True)
     expected = plane_run.model.read_probabilities(values)["digit"]
     np.testing.assert_allclose(chances, expected, atol=1e-5)
+
+
+def test_the_page_shows_what_the_figures_and_mix_show(made, plane_run):
+    entry = made.manifest["runs"][0]
+    material = Material(plane_run, plane_run.dataset())
+    assert entry["points"]["typical"] == base_row(material)
+    ranges = activity(material)
+    for place, column in enumerate(ranges.columns):
+        latent = entry["latents"][column]
+        assert (latent["low"], latent["high"]) == pytest.approx((ranges.low[place], ranges.high[place]))
+    ends = entry["class_ends"]
+    assert ends["first"] == "digit"
+    codes, digit = array(made, ends["codes"]["digit"]), material.trained.factors.get("digit")
+    present = set(material.trained.factors.column("digit"))
+    for value in range(10):
+        if value in present:
+            np.testing.assert_array_equal(codes[value], class_end(material, digit, value).code)
+        else:
+            assert np.isnan(codes[value]).all()
 
 
 def test_principal_components_lead_back_to_the_code():
@@ -186,6 +209,6 @@ def test_a_page_compares_up_to_four(count, plane_run):
 def test_collapsed_codes_have_no_projection(tmp_path):
     run = write_run(tmp_path / "flat", "vae")
     shown = Shown(run, run.dataset())
-    shown.codes = np.zeros_like(shown.codes)
+    shown.kept = np.zeros_like(shown.codes)
     latents = about.latents(shown)
     assert [each.kind for each in maps.maps(shown, latents)] == ["pair"]

@@ -46,7 +46,8 @@ def name_all(manifest, text):
         run["importance"]["codes x attributes"]["attributes"] = [text]
         for part in (run["points"]["attributes"], run["points"]["predicted"], run["points"]["confidence"]):
             part[text] = part.pop("digit")
-        run["class_means"][text] = run["class_means"].pop("digit")
+        ends = run["class_ends"]
+        ends["first"], ends["codes"][text] = text, ends["codes"].pop("digit")
 
 
 @pytest.mark.parametrize("text", [MARKUP, "__proto__", "x" * 10_000], ids=["markup", "prototype", "long"])

@@ -6,12 +6,25 @@
  */
 
 /** @param {ArrayLike<number>} code */
-const write = (code) => Array.from(code, (each) => +each.toFixed(4)).join("_");
+export const write = (code) => Array.from(code, (each) => +each.toFixed(4)).join("_");
 
 /** @param {string | null} text @param {number} width @returns {Float32Array | null} */
 function read(text, width) {
   const numbers = text?.split("_").map(Number) ?? [];
   return numbers.length === width && numbers.every(Number.isFinite) ? Float32Array.from(numbers) : null;
+}
+
+/** @param {RunModel} run @param {import("../model/run.js").Values} condition */
+function writeTold(run, condition) {
+  return run.run.condition.map((name) => (Number.isNaN(condition[name] ?? NaN) ? "-" : +condition[name].toFixed(4))).join("_");
+}
+
+/** @param {RunModel} run @param {string | null} text @returns {import("../model/run.js").Values | null} */
+function readTold(run, text) {
+  const told = text?.split("_") ?? [];
+  const numbers = told.map((each) => (each === "-" ? NaN : Number(each)));
+  if (told.length !== run.run.condition.length || numbers.some((each, i) => Number.isNaN(each) && told[i] !== "-")) return null;
+  return Object.fromEntries(run.run.condition.map((name, i) => [name, numbers[i]]));
 }
 
 /** @param {State} state @param {RunModel} run */
@@ -21,8 +34,7 @@ export function toHash(state, run) {
   parts.set("view", state.view);
   if (state.row >= 0 && !state.mixed) parts.set("row", String(state.row));
   parts.set("z", write(state.code));
-  const condition = run.run.condition.map((name) => state.condition[name] ?? NaN);
-  if (condition.length) parts.set("as", condition.map((each) => (Number.isNaN(each) ? "-" : +each.toFixed(4))).join("_"));
+  if (run.run.condition.length) parts.set("as", writeTold(run, state.condition));
   parts.set("map", state.map);
   const colour = run.run.attributes.findIndex((each) => each.name === state.colour);
   if (colour > 0) parts.set("colour", String(colour));
@@ -32,6 +44,10 @@ export function toHash(state, run) {
   if (state.view === "mix" || state.t > 0) {
     parts.set("a", write(state.from.code));
     parts.set("b", write(state.to.code));
+    if (run.run.condition.length) {
+      parts.set("a-as", writeTold(run, state.from.condition));
+      parts.set("b-as", writeTold(run, state.to.condition));
+    }
     parts.set("t", String(+state.t.toFixed(4)));
     if (state.path !== "straight") parts.set("path", state.path);
   }
@@ -66,10 +82,8 @@ export function fromHash(hash, runs) {
     found.code = code;
     found.row = index("row", run.count) ?? -1;
   }
-  const told = parts.get("as")?.split("_");
-  if (told?.length === run.run.condition.length) {
-    found.condition = Object.fromEntries(run.run.condition.map((name, i) => [name, told[i] === "-" ? NaN : Number(told[i])]));
-  }
+  const told = readTold(run, parts.get("as"));
+  if (told) found.condition = told;
   const map = parts.get("map");
   if (map && /^[0-9]+(x[0-9]+)?$/.test(map)) found.map = map;
   const colour = index("colour", run.run.attributes.length);
@@ -80,8 +94,9 @@ export function fromHash(hash, runs) {
   if (hidden && /^[0-9_]+$/.test(hidden)) found.hidden = new Set(hidden.split("_").map(Number));
   const [a, b] = [read(parts.get("a"), run.width), read(parts.get("b"), run.width)];
   if (a && b) {
-    found.from = { code: a, condition: found.condition ?? {}, name: "the address" };
-    found.to = { code: b, condition: found.condition ?? {}, name: "the address" };
+    // Names are found once the run is open.
+    found.from = { code: a, condition: readTold(run, parts.get("a-as")) ?? {}, name: "" };
+    found.to = { code: b, condition: readTold(run, parts.get("b-as")) ?? {}, name: "" };
     const t = Number(parts.get("t"));
     found.t = t >= 0 && t <= 1 ? t : 0;
     found.path = parts.get("path") === "spherical" ? "spherical" : "straight";

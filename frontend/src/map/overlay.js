@@ -151,7 +151,7 @@ function way(to, plane, ink, paper) {
   if (!source) return;
   const exact = source.exact;
   const codes = Array.from({ length: exact ? STEPS + 1 : 17 }, (_, i, count = exact ? STEPS : 16) =>
-    between(path, from.code, end.code, i / count, run.free),
+    between(path, from.code, end.code, i / count, run.gaussian),
   );
   const places = codes.map((code) => lens.toScreen(...source.fromCode(code, -1)));
   for (const [colour, width] of /** @type {[string, number][]} */ ([[paper, 6], [ink, 2.5]])) {

@@ -34,8 +34,12 @@ export class RunModel {
     this.classifier = null;
     /** @type {Map<string, Float32Array>} */
     this.labels = new Map();
+    /** The code [K, D] of each class, by attribute. @type {Map<string, Float32Array>} */
+    this.ends = new Map();
     /** The latents that no attribute stands for. */
     this.free = run.latents.filter((latent) => latent.attribute === null).map((latent) => latent.index);
+    /** The latents that a path may bend among. */
+    this.gaussian = run.latents.filter((latent) => latent.kind === "gaussian").map((latent) => latent.index);
     this.reader = new Reader(this);
   }
 
@@ -56,11 +60,14 @@ export class RunModel {
     for (const block of this.attributeBlocks) {
       if (block.prototypes) this.prototypes.set(block.name, await blocks.floats(block.prototypes));
     }
-    await Promise.all(
-      Object.entries(run.points.attributes).map(async ([name, reference]) => {
+    await Promise.all([
+      ...Object.entries(run.class_ends.codes).map(async ([name, reference]) => {
+        this.ends.set(name, await blocks.floats(reference));
+      }),
+      ...Object.entries(run.points.attributes).map(async ([name, reference]) => {
         if (this.attributes.has(name)) this.labels.set(name, await blocks.floats(reference));
       }),
-    );
+    ]);
   }
 
   /** @param {number} row */
@@ -68,19 +75,9 @@ export class RunModel {
     return this.codes.slice(row * this.width, (row + 1) * this.width);
   }
 
-  /** A typical picture's row: as far from the middle of all as the median picture's is. */
-  typicalRow() {
-    const free = this.run.latents.filter((latent) => latent.attribute === null);
-    const count = Math.min(this.count, 2000);
-    const distances = Array.from({ length: count }, (_, row) => {
-      let sum = 0;
-      for (const { index, low, high, median } of free) {
-        sum += ((this.codes[row * this.width + index] - median) / (high - low + 1e-6)) ** 2;
-      }
-      return sum;
-    });
-    const order = distances.map((_, row) => row).sort((a, b) => distances[a] - distances[b] || a - b);
-    return order[count >> 1] ?? 0;
+  /** The row of a typical picture, the one that the figures traverse, too. */
+  get typicalRow() {
+    return this.run.points.typical;
   }
 
   /**

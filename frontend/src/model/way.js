@@ -2,11 +2,11 @@
 /** @import {RunModel} from "./run.js" */
 import { between } from "./paths.js";
 
-/** The code and the mixed condition at a share of the way between the two ends. @param {RunModel} run @param {State} state @param {number} t */
+/** The code and the mixed condition at a share of the way between the two ends. @param {RunModel} run @param {Pick<State, "from" | "to" | "path">} state @param {number} t */
 export function wayAt(run, { from, to, path }, t) {
   const [a, b] = [run.conditionCode(from.condition), run.conditionCode(to.condition)];
   return {
-    code: between(path, from.code, to.code, t, run.free),
+    code: between(path, from.code, to.code, t, run.gaussian),
     mixed: a && b ? a.map((each, i) => each + t * (b[i] - each)) : null,
   };
 }

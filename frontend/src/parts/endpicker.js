@@ -1,6 +1,6 @@
 /** @import {Context, End} from "../base/context" */
 import { h, said } from "../base/dom.js";
-import { endOfClass, endOfRow } from "./ends.js";
+import { endAttribute, endOfClass, endOfRow } from "./ends.js";
 import { Latest, imageData, paint, pictureCanvas } from "./painter.js";
 
 /**
@@ -13,13 +13,13 @@ export function endPicker(context, which) {
   const letter = which === "from" ? "A" : "B";
   const canvas = pictureCanvas(run.pixels, `Picture ${letter}`);
   const name = h("span", { class: "end-name" });
-  const attribute = run.reader.attribute ? run.attribute(run.reader.attribute) : null;
-  const values = (attribute?.values ?? []).map(String).slice(0, 200);
+  const attribute = endAttribute(run);
+  const values = (attribute?.values ?? []).map(String);
   const select = h(
     "select",
     { "aria-label": `Choose ${letter}` },
     h("option", { value: "" }, "choose…"),
-    values.length ? h("optgroup", { label: `typical ${attribute?.name}`.slice(0, 60) }, values.map((text, i) => h("option", { value: i, dir: "auto" }, text.slice(0, 80)))) : null,
+    values.length ? h("optgroup", { label: `middle of a ${attribute?.name}`.slice(0, 60) }, values.map((text, i) => h("option", { value: i, dir: "auto" }, text.slice(0, 80)))) : null,
     h("optgroup", { label: "or" }, h("option", { value: "current" }, "the current picture"), h("option", { value: "random" }, "a random picture")),
   );
   /** @param {End} end */

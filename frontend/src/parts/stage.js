@@ -47,7 +47,7 @@ export function stage(context) {
     context.show(run.codeOf(row), { row, condition: run.conditionOf(row) });
   };
   const reset = () => {
-    const row = run.typicalRow();
+    const row = run.typicalRow;
     context.show(run.codeOf(row), { row, condition: run.conditionOf(row) });
   };
   const save = () => savePng(canvas, `${run.run.name}.png`, Math.max(1, Math.round(256 / canvas.width)));

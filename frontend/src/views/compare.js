@@ -48,7 +48,7 @@ function sideBySide(context, runs) {
   const [first] = runs;
   const sameData = runs.every((run) => run.run.provenance.data === first.run.provenance.data && run.count === first.count);
   const columns = { "--runs": runs.length };
-  let row = first.typicalRow();
+  let row = first.typicalRow;
   const canvases = runs.map((run) => pictureCanvas(run.pixels, `The picture as ${run.run.name} draws it`.slice(0, 120)));
   const painters = runs.map(
     (run, i) =>

@@ -12,6 +12,7 @@ from distaff.data import Attribute
 from distaff.explorer.blocks import Blocks, Reference
 from distaff.explorer.graphs import condition_width
 from distaff.explorer.shown import Shown
+from distaff.figures.activity import activity
 from distaff.latent import AttributeBlock
 from distaff.latent.argmax import ArgmaxBlock
 from distaff.latent.l2 import L2Block
@@ -29,9 +30,15 @@ def image(shown: Shown) -> dict[str, int | None]:
 
 
 def latents(shown: Shown) -> list[dict[str, Any]]:
-    """Return one entry for each number of the code: its names, its range over training pictures, its use."""
+    """Return one entry for each number of the code: its names, its range, its use.
+
+    The range goes from the 1st to the 99th percentile: of codes drawn from the posterior where there is one,
+    as in the figures, else of the codes of training pictures.
+    """
     codes = shown.trained.codes
     low, middle, high = np.percentile(codes, (1, 50, 99), axis=0)
+    drawn_codes = activity(shown)
+    low[drawn_codes.columns], high[drawn_codes.columns] = drawn_codes.low, drawn_codes.high
     spread = codes.std(axis=0)
     terms = shown.posterior
     nats = dict(zip(terms.dimensions, terms.kl.mean(axis=0).tolist(), strict=True))

@@ -10,10 +10,11 @@ from distaff._version import __version__
 from distaff.errors import InputError
 from distaff.explorer import about
 from distaff.explorer.blocks import SCHEMA, Blocks, Bundle, pack, references
+from distaff.explorer.ends import class_ends
 from distaff.explorer.graphs import decoder_graph, encoder_graph
 from distaff.explorer.maps import maps
 from distaff.explorer.numbers import evaluation, history, importance, without_place
-from distaff.explorer.points import class_means, points
+from distaff.explorer.points import points
 from distaff.explorer.regions import regions
 from distaff.explorer.shown import Shown
 from distaff.recipe import Recipe, to_yaml
@@ -92,7 +93,7 @@ def _entry(shown: Shown, blocks: Blocks, say: Callable[[str], None]) -> dict[str
         "condition_blocks": about.condition_blocks(model),
         "classifier": about.classifier(model, blocks),
         "points": points(shown, blocks),
-        "class_means": class_means(shown, blocks),
+        "class_ends": class_ends(shown, blocks),
         "evaluation": evaluation(run, weights_sha256(run)),
         "history": history(run, blocks),
         "importance": importance(shown, blocks),

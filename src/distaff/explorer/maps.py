@@ -59,7 +59,7 @@ class Map:
 
 def maps(shown: Shown, latents: list[dict[str, Any]]) -> list[Map]:
     """Return the maps that suit a code: its own plane if it has two numbers, else projections too."""
-    codes = shown.codes
+    codes = shown.kept
     width = codes.shape[1]
     pair = _pair(shown, latents)
     found = [] if pair is None else [pair]
@@ -87,7 +87,7 @@ def _pair(shown: Shown, latents: list[dict[str, Any]]) -> Map | None:
     origin[[i, j]] = 0
     name = f"{latents[i]['label']} and {latents[j]['label']}"
     inverse = {"pair": [i, j], "rest": rest.tolist()}
-    return Map(name, "pair", shown.codes[:, [i, j]], Plane(origin, axes), inverse)
+    return Map(name, "pair", shown.kept[:, [i, j]], Plane(origin, axes), inverse)
 
 
 def principal(codes: Floats) -> Map:

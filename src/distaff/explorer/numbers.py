@@ -59,7 +59,7 @@ def importance(shown: Shown, blocks: Blocks) -> dict[str, Any] | None:
         if len(np.unique(values[known])) < 2:
             continue
         score = mutual_information(
-            shown.codes[known],
+            shown.kept[known],
             values[known, None],
             bins=BINS,
             factor_bins=None if attribute.size else BINS,

@@ -14,6 +14,9 @@ from distaff.model.pixels import Floats
 MOST = 10_000
 """Pictures at most that the maps show."""
 
+HALF = 65504
+"""The largest number that float16 holds."""
+
 
 class Shown(Material):
     """A run and its unseen pictures, up to `MOST`, in random order."""
@@ -29,20 +32,19 @@ class Shown(Material):
         return next(rows for name in ("test", "valid", "train") if len(rows := self.dataset.splits[name]))
 
     @cached_property
-    def codes(self) -> Floats:
+    def kept(self) -> Floats:
         """The pictures' mean codes as the page holds them, rounded to float16: float32 [n, D]."""
-        exact = self.model.encode(self.images, attributes=self.known())
-        return np.clip(exact, -65504, 65504).astype(np.float16).astype(np.float32)
+        return np.clip(self.codes, -HALF, HALF).astype(np.float16).astype(np.float32)
 
     @cached_property
     def read(self) -> dict[str, Floats]:
         """What the model reads in the codes: class indices or numbers [n] by attribute."""
-        return self.model.read(self.codes)
+        return self.model.read(self.kept)
 
     @cached_property
     def chances(self) -> dict[str, Floats]:
         """How probable it finds each class: [n, size] by attribute that can tell."""
-        return self.model.read_probabilities(self.codes)
+        return self.model.read_probabilities(self.kept)
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from distaff.figures.activity import activity
-from distaff.figures.material import Material
+from distaff.figures.material import MOST, Material
 from distaff.figures.sheet import Row, sheet
 from distaff.figures.style import signed
 from distaff.model.pixels import Floats
@@ -26,8 +26,9 @@ def base_row(material: Material) -> int:
     """Return a typical picture: its code lies as far from the middle of all as the median picture's does.
 
     The one nearest to the middle would be the blurred average of all. Distances are in each latent's spread.
+    Only the first `MOST` pictures are looked at, so that figures and page choose the same one.
     """
-    codes = material.codes[:, material.gaussian]
+    codes = material.codes[:MOST, material.gaussian]
     spread = codes.std(axis=0) + 1e-6
     distances = np.square((codes - np.median(codes, axis=0)) / spread).sum(axis=1)
     return int(np.argsort(distances, kind="stable")[len(distances) // 2])
