@@ -6,6 +6,7 @@ import { fromHash, toHash, write as writeCode } from "./base/hash.js";
 import { Store } from "./base/store.js";
 import { installTips } from "./base/tips.js";
 import { Engine } from "./engine/client.js";
+import { firstMap } from "./map/source.js";
 import { RunModel } from "./model/run.js";
 import { glance } from "./parts/glance.js";
 import { header } from "./parts/header.js";
@@ -107,7 +108,7 @@ function begin(run, wanted) {
     row,
     theme: "auto",
     dark: false,
-    map: "0",
+    map: firstMap(run),
     colour: run.reader.attribute ?? run.run.attributes[0]?.name ?? "",
     borders: true,
     thumbnails: false,

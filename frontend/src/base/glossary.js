@@ -8,9 +8,11 @@ export const GLOSSARY = {
   attribute: "Something people say about a picture, such as its shape or its class, that the model was taught or measured with.",
   style: "What no named attribute explains: the rest of a picture, in numbers that the model found by itself.",
   idle: "This latent carries nothing: the model ignores it, so moving it changes nothing.",
+  collapsed: "Posterior collapse: telling the decoder anything cost more than it gained, so the encoder says the same of every picture.",
   nats: "A unit of information, like bits: 1 nat is 1.44 bits.",
   KL: "How much a latent says about a picture, on average, in nats. Near 0 it says nothing.",
   classifier: "A small network beside the model that guesses the class from the code. It shaped the map during training only.",
+  reading: "The attribute has latents of its own, and this is what they say.",
   confidence: "How sure the reading is, from evenly split to certain. Fainter colour means less sure.",
   border: "Where the most likely class changes from one to another.",
   "10-NN": "Each place is coloured by the vote of the ten nearest pictures.",
@@ -31,37 +33,4 @@ export const GLOSSARY = {
   percentile: "The 1st percentile is what 1 in 100 pictures lie below, the 99th what 99 in 100 lie below. Sliders go from one to the other.",
   weight: "How much a part of the training’s goal counts at that step.",
   seed: "The number that fixes every random choice, so that a training can be repeated.",
-};
-
-/**
- * Metrics: what to call them, what they say, and which way is better.
- * @type {Record<string, {title: string, says: string, better: "higher" | "lower" | null, share?: boolean, unit?: string}>}
- */
-export const METRICS = {
-  attribute_accuracy: { title: "Attributes read right", says: "How often the attributes read from a picture are the true ones, over pictures the model never saw.", better: "higher", share: true },
-  knn_accuracy: { title: "Neighbours agree", says: "How often the nearest pictures on the map are of the same class. 100 % means the classes lie apart.", better: "higher", share: true },
-  linear_probe: { title: "Read by a straight line", says: "How well the simplest reader, one straight cut, reads the attributes from the code.", better: "higher", share: true },
-  swap_test: { title: "Changes what it is told to", says: "One attribute is changed and the drawing read again: how often the change is there and the rest has stayed.", better: "higher", share: true },
-  drawn_iou: { title: "Draws what is asked for", says: "How much of the drawn shape overlaps with the true shape of those attributes. 100 % is pixel for pixel.", better: "higher", share: true },
-  condition_fidelity: { title: "Draws the class it is told", says: "How often an independent reader sees the class that was asked for in the drawn picture.", better: "higher", share: true },
-  reconstruction: { title: "Reconstruction", says: "How far a picture drawn back from its code is from the original, in nats per picture. Compare it between runs on the same data only.", better: "lower", unit: "nats" },
-  kl: { title: "Information in the code", says: "How much the code says about a picture, in nats. More makes sharper pictures and a less regular space.", better: null, unit: "nats" },
-  elbo: { title: "Evidence bound", says: "A lower bound on how likely the model finds new pictures, in nats per picture. Closer to 0 is better.", better: "higher", unit: "nats" },
-  nll: { title: "Surprise", says: "How unlikely the model finds new pictures, in nats per picture.", better: "lower", unit: "nats" },
-  active_units: { title: "Latents in use", says: "How many latents say anything about the picture. The others are idle.", better: null },
-  borders: { title: "Clean crossings", says: "On the straight way between two classes, how much of it shows one of the two and no third. 100 % means that every two classes meet at a border.", better: "higher", share: true },
-  diversity: { title: "Variety within a class", says: "How much the pictures drawn of one class differ from each other, next to how much real ones do. 100 %: as varied as the real ones.", better: null, share: true },
-  interpolation: { title: "Smooth in between", says: "Whether pictures drawn for values in between lie in between.", better: "higher" },
-  mig: { title: "MIG", says: "Mutual information gap: whether each factor is held by one latent rather than spread over several. From 0 to 1.", better: "higher" },
-  sap: { title: "SAP", says: "How much better the best latent predicts a factor than the second best. From 0 to 1.", better: "higher" },
-  dci: { title: "DCI", says: "Whether each latent serves one factor (disentanglement) and each factor needs one latent (completeness). From 0 to 1.", better: "higher" },
-  modularity: { title: "Modularity", says: "Whether each latent depends on one factor only. From 0 to 1.", better: "higher" },
-  explicitness: { title: "Explicitness", says: "How easily a simple reader gets the factors from the code. From 0 to 1.", better: "higher" },
-  infomec: { title: "InfoMEC", says: "Modularity, explicitness and compactness, by information. From 0 to 1 each.", better: "higher" },
-  irs: { title: "IRS", says: "How little a latent moves when the factors it should not know are changed. From 0 to 1.", better: "higher" },
-  mcc: { title: "MCC", says: "Correlation of each factor with its best matching latent, on average. From 0 to 1.", better: "higher" },
-  jemmig: { title: "JEMMIG", says: "Whether each factor has one latent and that latent holds nothing else.", better: "higher" },
-  dcimig: { title: "DCIMIG", says: "Whether each latent serves one factor, by information gaps. From 0 to 1.", better: "higher" },
-  beta_vae_score: { title: "BetaVAE score", says: "Whether one can tell which factor was held fixed from how the code varies. From 0 to 1.", better: "higher" },
-  factor_vae_score: { title: "FactorVAE score", says: "Whether the latent that varies least names the factor that was held fixed. From 0 to 1.", better: "higher" },
 };

@@ -148,9 +148,9 @@ export class Plane {
     const size = attribute.values?.length ?? 0;
     const colour = colourOf(attribute, dark, [0, 1]);
     const show = (/** @type {import("./regions.js").Grid} */ grid) => {
-      this.regions = new Regions(grid.region, grid.labels, grid.confidence, colour, size, dark);
+      this.regions = new Regions(grid, colour, size, dark);
     };
-    show(this.wide.get(`${source.key}|${name}`) ?? { region, labels, confidence });
+    show(this.wide.get(`${source.key}|${name}`) ?? { region: atCentres(region), labels, confidence });
     const { classifier } = run;
     if (region.reader !== "classifier" || classifier?.attribute !== name || this.wide.has(`${source.key}|${name}`)) return;
     const { x, y, spanX, spanY } = this.lens.home;
@@ -242,6 +242,12 @@ export class Plane {
     const place = this.picked?.code === code ? /** @type {[number, number]} */ ([this.picked.x, this.picked.y]) : this.source.fromCode(code, row);
     return this.lens.toScreen(...place);
   }
+}
+
+/** A stored grid divides its extent into cells; what is drawn reaches from the first centre to the last. @param {import("../types").Region} region */
+function atCentres({ x, y, ...rest }) {
+  const [halfX, halfY] = [(x[1] - x[0]) / rest.width / 2, (y[1] - y[0]) / rest.height / 2];
+  return { ...rest, x: /** @type {[number, number]} */ ([x[0] + halfX, x[1] - halfX]), y: /** @type {[number, number]} */ ([y[0] + halfY, y[1] - halfY]) };
 }
 
 /** The 1st and 99th percentiles of known values. @param {Float32Array | undefined} values @returns {[number, number]} */

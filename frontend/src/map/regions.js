@@ -12,7 +12,10 @@ const SIDE = 260;
 /** The page answers at least this often meanwhile, in milliseconds. */
 const SLICE = 8;
 
-/** @typedef {{region: Region, labels: Uint8Array, confidence: Uint8Array}} Grid */
+/**
+ * `chances`, where they are known, say where between two cells a border runs.
+ * @typedef {{region: Region, labels: Uint8Array, confidence: Uint8Array, chances?: Float32Array}} Grid
+ */
 
 /**
  * The classifier's reading of all that the window shows and some more, since a stored grid ends with the points.
@@ -27,11 +30,14 @@ export async function widen(stored, chances, window) {
   const [width, height] = [Math.round(spanX / step) + 1, Math.round(spanY / step) + 1];
   const labels = new Uint8Array(width * height);
   const confidence = new Uint8Array(width * height);
+  let all = new Float32Array(0);
   let started = performance.now();
   for (let at = 0; at < labels.length; at++) {
     const found = chances(window.x[0] + (at % width) * step, window.y[0] + Math.floor(at / width) * step);
     let best = 0;
     for (let k = 1; k < found.length; k++) if (found[k] > found[best]) best = k;
+    if (!at) all = new Float32Array(labels.length * found.length);
+    all.set(found, at * found.length);
     labels[at] = best;
     confidence[at] = Math.round(found[best] * 255);
     if (performance.now() - started > SLICE) {
@@ -40,20 +46,18 @@ export async function widen(stored, chances, window) {
     }
   }
   const reach = (/** @type {number} */ from, /** @type {number} */ count) => /** @type {[number, number]} */ ([from, from + (count - 1) * step]);
-  return { region: { ...stored, x: reach(window.x[0], width), y: reach(window.y[0], height), width, height }, labels, confidence };
+  return { region: { ...stored, x: reach(window.x[0], width), y: reach(window.y[0], height), width, height }, labels, confidence, chances: all };
 }
 
 /** Where each class reigns: a tint that fades where the reading is unsure, and the borders between classes. */
 export class Regions {
   /**
-   * @param {Region} region
-   * @param {Uint8Array} labels [height, width], the lowest row first
-   * @param {Uint8Array} confidence
+   * @param {Grid} grid [height, width], the lowest row first
    * @param {(value: number) => string} colour
    * @param {number} size classes
    * @param {boolean} dark
    */
-  constructor(region, labels, confidence, colour, size, dark) {
+  constructor({ region, labels, confidence, chances }, colour, size, dark) {
     this.region = region;
     this.labels = labels;
     const { width, height } = region;
@@ -71,7 +75,7 @@ export class Regions {
       }
     }
     this.tint.getContext("2d")?.putImageData(image, 0, 0);
-    this.lines = borders(labels, confidence, width, height, region.reader !== "classifier");
+    this.lines = borders(labels, crossing(labels, confidence, chances), confidence, width, height, region.reader !== "classifier");
   }
 
   /** @param {CanvasRenderingContext2D} to @param {Lens} lens @param {string} ink @param {boolean} withBorders */
@@ -99,14 +103,6 @@ export class Regions {
     });
     to.globalAlpha = 1;
   }
-
-  /** The class at a place, null outside. @param {number} x @param {number} y */
-  at(x, y) {
-    const { x: [left, right], y: [low, high], width, height } = this.region;
-    const column = Math.round(((x - left) / (right - left)) * (width - 1));
-    const row = Math.round(((y - low) / (high - low)) * (height - 1));
-    return column < 0 || row < 0 || column >= width || row >= height ? null : this.labels[row * width + column];
-  }
 }
 
 /** Log odds of the likeliest class, kept finite. */
@@ -116,17 +112,35 @@ const ODDS = Float32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * The lines between unlike neighbours, by marching squares, sorted by how sure both sides are. Where a line
- * crosses between two grid points follows from how sure each is of its own class.
+ * Where a border crosses between two cells of unlike classes, as a share of the way: where both classes are as
+ * likely, or if only each cell's own chance is known, as that says.
  * @param {Uint8Array} labels
+ * @param {Uint8Array} confidence
+ * @param {Float32Array} [chances]
+ * @returns {(from: number, to: number) => number}
+ */
+function crossing(labels, confidence, chances) {
+  if (!chances?.length) return (from, to) => ODDS[confidence[from]] / (ODDS[confidence[from]] + ODDS[confidence[to]]);
+  const size = chances.length / labels.length;
+  const log = (/** @type {number} */ cell, /** @type {number} */ k) => Math.log(Math.max(chances[cell * size + k], 1e-37));
+  return (from, to) => {
+    const here = log(from, labels[from]) - log(from, labels[to]);
+    const there = log(to, labels[to]) - log(to, labels[from]);
+    return here + there > 0 ? here / (here + there) : 0.5;
+  };
+}
+
+/**
+ * The lines between unlike neighbours, by marching squares, sorted by how sure both sides are.
+ * @param {Uint8Array} labels
+ * @param {(from: number, to: number) => number} share
  * @param {Uint8Array} confidence
  * @param {number} width
  * @param {number} height
  * @param {boolean} faded
  */
-function borders(labels, confidence, width, height, faded) {
+function borders(labels, share, confidence, width, height, faded) {
   const paths = Array.from({ length: SHADES }, () => new Path2D());
-  const share = (/** @type {number} */ from, /** @type {number} */ to) => ODDS[confidence[from]] / (ODDS[confidence[from]] + ODDS[confidence[to]]);
   for (let row = 0; row + 1 < height; row++) {
     for (let column = 0; column + 1 < width; column++) {
       const a = row * width + column;

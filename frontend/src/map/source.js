@@ -23,6 +23,12 @@ export function mapChoices(run) {
   return run.run.maps.map(({ name }, i) => ({ key: String(i), name }));
 }
 
+/** The map to begin with: the code's own plane if it has two numbers, else one that shows what lies together. @param {RunModel} run */
+export function firstMap(run) {
+  const neighbours = run.kind === "conditional" ? -1 : run.run.maps.findIndex(({ kind }) => kind === "tsne");
+  return String(Math.max(run.width > 2 ? neighbours : 0, 0));
+}
+
 /** @param {RunModel} run @param {string} key @returns {Promise<Source>} */
 export async function openMap(run, key) {
   const pair = /^(\d+)x(\d+)$/.exec(key);

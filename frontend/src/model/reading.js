@@ -5,26 +5,40 @@
 const NEIGHBOURS = 10;
 
 /**
- * What the pictures at a code most likely are: by the latent classifier, else by the ten nearest test pictures.
+ * What the pictures at a code most likely are: by the latent classifier, by the
+ * attribute's own latents, else by the ten nearest test pictures.
  */
 export class Reader {
   /** @param {RunModel} run */
   constructor(run) {
     this.run = run;
     const classes = run.run.attributes.filter((each) => each.kind === "categorical" && each.values?.length);
+    const block = run.attributeBlocks.find((each) => classes.some(({ name }) => name === each.attribute));
+    // What a model is told is not in its code, so nothing can be read from there.
+    const outside = classes.find(({ name }) => !run.run.condition.includes(name));
     /** @type {string | null} */
-    this.attribute = run.classifier?.attribute ?? classes[0]?.name ?? null;
-    this.by = run.classifier ? "latent classifier" : "10 nearest pictures";
+    this.attribute = run.classifier?.attribute ?? block?.attribute ?? outside?.name ?? null;
+    /** @type {"classifier" | "reading" | "10-NN"} how, as the glossary calls it */
+    this.how = run.classifier ? "classifier" : block ? "reading" : "10-NN";
+    this.by = { classifier: "latent classifier", reading: "code itself", "10-NN": "10 nearest pictures" }[this.how];
   }
 
   /** @param {Float32Array} code @returns {Reading | null} */
   at(code) {
     if (!this.attribute) return null;
-    const chances = this.run.classifier?.chances(code) ?? this.vote(code);
+    const chances = this.run.classifier?.chances(code) ?? (this.how === "reading" ? this.said(code) : this.vote(code));
     if (!chances) return null;
     let value = 0;
     for (let k = 1; k < chances.length; k++) if (chances[k] > chances[value]) value = k;
     return { attribute: this.attribute, value, confidence: chances[value], chances };
+  }
+
+  /** What the attribute's own latents say. @param {Float32Array} code */
+  said(code) {
+    const name = this.attribute ?? "";
+    const chances = new Float32Array(this.run.attribute(name).values?.length ?? 0);
+    chances[this.run.read(code)[name]] = 1;
+    return chances;
   }
 
   /** The shares of the classes among the nearest labelled pictures. @param {Float32Array} code */

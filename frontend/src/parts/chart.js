@@ -3,7 +3,7 @@ import { number, ticks } from "../base/numbers.js";
 
 /** @typedef {{name: string, points: [number, number][], colour: string, dashed?: boolean}} Line */
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM] = [640, 260, 52, 28];
+const [WIDTH, HEIGHT, LEFT, BOTTOM] = [340, 180, 48, 24];
 
 /**
  * Lines over the steps of training.
@@ -21,8 +21,8 @@ export function lineChart(lines, title, log) {
   if (y0 === y1) [y0, y1] = [y0 - 1, y1 + 1];
   const px = (/** @type {number} */ x) => LEFT + ((x - x0) / (x1 - x0 || 1)) * (WIDTH - LEFT - 12);
   const py = (/** @type {number} */ y) => HEIGHT - BOTTOM - ((scale(y) - y0) / (y1 - y0)) * (HEIGHT - BOTTOM - 12);
-  const levels = log ? decades(y0, y1) : ticks(y0, y1, 5);
-  const steps = ticks(x0, x1, 5);
+  const levels = log ? decades(y0, y1) : ticks(y0, y1, 4);
+  const steps = ticks(x0, x1, 3);
   return svg(
     "svg",
     { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title },
@@ -54,15 +54,6 @@ function decades(low, high) {
 
 /** @param {number[]} values @returns {[number, number]} */
 const extent = (values) => [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
-
-/** Names of lines with their colours. @param {Line[]} lines */
-export function lineKey(lines) {
-  return h(
-    "ul",
-    { class: "key" },
-    lines.map(({ name, colour, dashed }) => h("li", null, h("span", { class: `swatch${dashed ? " dashed" : ""}`, style: { "--colour": colour } }), said(name))),
-  );
-}
 
 /**
  * Bars from 0, named at the left, their numbers at the right.

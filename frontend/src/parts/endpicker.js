@@ -1,5 +1,5 @@
 /** @import {Context, End} from "../base/context" */
-import { h, said } from "../base/dom.js";
+import { h } from "../base/dom.js";
 import { endAttribute, endOfClass, endOfRow } from "./ends.js";
 import { Latest, imageData, paint, pictureCanvas } from "./painter.js";
 
@@ -12,13 +12,14 @@ export function endPicker(context, which) {
   const { run, state } = context;
   const letter = which === "from" ? "A" : "B";
   const canvas = pictureCanvas(run.pixels, `Picture ${letter}`);
-  const name = h("span", { class: "end-name" });
   const attribute = endAttribute(run);
   const values = (attribute?.values ?? []).map(String);
+  // What the end is now stands in the list, too, and is what the closed list says.
+  const own = h("option", { value: "own", dir: "auto" });
   const select = h(
     "select",
-    { "aria-label": `Choose ${letter}` },
-    h("option", { value: "" }, "choose…"),
+    { "aria-label": `${letter}, where the way ${which === "from" ? "begins" : "ends"}` },
+    own,
     values.length ? h("optgroup", { label: `middle of a ${attribute?.name}`.slice(0, 60) }, values.map((text, i) => h("option", { value: i, dir: "auto" }, text.slice(0, 80)))) : null,
     h("optgroup", { label: "or" }, h("option", { value: "current" }, "the current picture"), h("option", { value: "random" }, "a random picture")),
   );
@@ -26,10 +27,10 @@ export function endPicker(context, which) {
   const set = (end) => state.set(which === "from" ? { from: end, t: 0 } : { to: end, t: 0 });
   select.addEventListener("change", () => {
     const { value } = select;
-    select.value = "";
+    select.value = "own";
     if (value === "current") set({ code: state.values.code, condition: state.values.condition, name: "current picture" });
     else if (value === "random") set(endOfRow(run, Math.floor(Math.random() * run.count)));
-    else if (value !== "" && attribute) {
+    else if (value !== "own" && attribute) {
       const end = endOfClass(run, attribute.name, Number(value));
       if (end) set(end);
       else context.announce("No picture of that class here.");
@@ -41,10 +42,11 @@ export function endPicker(context, which) {
   }, context.fail);
   const draw = () => {
     const end = state.values[which];
-    name.replaceChildren(said(end.name));
+    own.textContent = end.name.slice(0, 80);
+    select.value = "own";
     painter.ask(end);
   };
   state.on([which], () => element.isConnected && draw());
-  const element = h("div", { class: "end", "data-end": letter }, h("span", { class: "letter", "aria-hidden": "true" }, letter), canvas, h("div", { class: "end-words" }, name, select));
+  const element = h("div", { class: "end", "data-end": letter }, h("span", { class: "letter", "aria-hidden": "true" }, letter), canvas, select);
   return { element, enter: draw };
 }

@@ -4,14 +4,17 @@ import { h, said } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 import { count, number, percent } from "../base/numbers.js";
 import { term } from "../base/tips.js";
-import { METRICS } from "../base/glossary.js";
+import { METRICS } from "../base/metrics.js";
 import { suggestions } from "./suggestions.js";
 
-/** The most telling numbers first. */
-const HEADLINES = [
-  "condition_fidelity", "attribute_accuracy", "swap_test", "drawn_iou", "knn_accuracy", "borders", "mig", "dci",
-  "linear_probe", "diversity", "reconstruction", "active_units", "elbo", "kl",
-];
+/** The most telling numbers first, by what the model is for. */
+const HEADLINES = {
+  attributes: ["attribute_accuracy", "condition_fidelity", "swap_test", "drawn_iou"],
+  conditional: ["condition_fidelity", "diversity"],
+  classes: ["attribute_accuracy", "knn_accuracy", "borders", "linear_probe"],
+  plain: ["knn_accuracy", "linear_probe", "mig", "dci"],
+};
+const ELSE = ["reconstruction", "active_units", "elbo", "kl"];
 
 /**
  * One look says what the model is, how good it is, and what to try first.
@@ -28,6 +31,7 @@ export function glance(context) {
       { class: "glance-what" },
       h("h1", { dir: "auto" }, name),
       h("p", { class: "about" }, said(about)),
+      collapsed(context),
       h("p", { class: "facts" }, facts(context), provenance.steps ? h("span", null, count(Number(provenance.steps)), " steps of training") : null),
     ),
     scores(context),
@@ -53,7 +57,7 @@ function facts({ run }) {
     attributes: `${run.attributeBlocks.length} named attributes`,
     conditional: `told the ${run.run.condition.join(", ")}`,
     classes: "classes share one map",
-    plain: "no labels",
+    plain: "trained without labels",
   }[run.kind];
   return [
     h("span", null, `${width} × ${height} ${channels > 1 ? "colour" : "grey"} pictures`),
@@ -62,10 +66,19 @@ function facts({ run }) {
   ];
 }
 
+/** Say so when the model draws without looking at its latents. @param {Context} context */
+function collapsed({ run }) {
+  const free = run.run.latents.filter((latent) => latent.attribute === null);
+  if (!free.length || free.some((latent) => latent.active)) return null;
+  const what = run.kind === "attributes" ? "style" : run.kind === "conditional" ? "style" : "code";
+  const only = { attributes: "Only the named attributes change a picture. ", conditional: `Only the ${run.run.condition.join(", ")} changes a picture. `, classes: "", plain: "" }[run.kind];
+  return h("p", { class: "verdict" }, h("b", null, term("collapsed", "Collapsed: ")), `the model ignores its ${what}, so moving a latent changes nothing. ${only}A smaller KL weight, or one that grows slowly from 0, helps.`);
+}
+
 /** @param {Context} context */
 function scores(context) {
   const metrics = context.run.run.evaluation?.metrics ?? {};
-  const shown = HEADLINES.filter((name) => typeof metrics[name]?.value === "number").slice(0, 3);
+  const shown = [...HEADLINES[context.run.kind], ...ELSE].filter((name) => typeof metrics[name]?.value === "number").slice(0, 3);
   if (!shown.length) {
     return h("div", { class: "scores empty" }, h("p", { class: "note" }, "Not measured yet: ", h("code", null, "distaff evaluate"), " adds the numbers."));
   }
@@ -78,10 +91,16 @@ function scores(context) {
         "div",
         { class: "score" },
         h("dt", null, h("button", { type: "button", class: "term", "data-tip": says }, title)),
-        h("dd", null, headline(name, metrics[name], context)),
+        h("dd", null, headline(name, metrics[name], context), meter(name, metrics[name])),
       );
     }),
   );
+}
+
+/** A share as a bar, so that a look says how much of the whole it is. @param {string} name @param {Metric} metric */
+function meter(name, metric) {
+  if (!METRICS[name]?.share) return null;
+  return h("span", { class: "meter", "aria-hidden": "true" }, h("span", { style: { "--share": Math.max(0, Math.min(1, Number(metric.value))) } }));
 }
 
 /** A metric's main number as people say it. @param {string} name @param {Metric} metric @param {Context} context */

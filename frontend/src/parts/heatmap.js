@@ -3,7 +3,19 @@ import { heat, inkOn } from "../base/colours.js";
 import { h, said } from "../base/dom.js";
 import { fixed } from "../base/numbers.js";
 import { term } from "../base/tips.js";
-import { section } from "../views/numbers.js";
+import { section } from "./section.js";
+
+/** A row for each latent, and one for all that stand for the same attribute. @param {import("../model/run.js").RunModel} run */
+function rowsOf(run) {
+  /** @type {{label: string, indices: number[]}[]} */
+  const rows = [];
+  for (const { index, attribute, label } of run.run.latents) {
+    const block = attribute === null ? null : run.attributeBlocks.find((each) => index >= each.start && index < each.stop);
+    if (!block) rows.push({ label, indices: [index] });
+    else if (index === block.start) rows.push({ label: String(attribute), indices: Array.from({ length: block.stop - block.start }, (_, i) => index + i) });
+  }
+  return rows;
+}
 
 /** Which latent holds which attribute; a cell opens that latent's traversal. @param {Context} context */
 export async function heatMap(context) {
@@ -12,16 +24,16 @@ export async function heatMap(context) {
   if (!found?.attributes.length) return null;
   const values = await run.blocks.floats(found.values);
   const width = found.attributes.length;
+  const rows = rowsOf(run);
   const most = values.reduce((top, each) => (each > top ? each : top), 1e-9);
   /** @param {number} index */
   const open = (index) => {
-    const block = run.attributeBlocks.find((each) => index >= each.start && index < each.stop);
-    state.set({ latent: block ? block.start : index });
+    state.set({ latent: index });
     context.go("traversals");
   };
-  const cells = run.run.latents.map((latent) =>
+  const cells = rows.map(({ label, indices }) =>
     found.attributes.map((name, column) => {
-      const value = values[latent.index * width + column];
+      const value = Math.max(...indices.map((index) => values[index * width + column]));
       const colour = heat(Math.max(0, value) / most, state.values.dark);
       return h(
         "td",
@@ -33,8 +45,8 @@ export async function heatMap(context) {
             class: "heat",
             tabindex: -1,
             style: { "--colour": colour, "--ink": inkOn(colour) },
-            "aria-label": `${latent.label} and ${name}: ${fixed(value, 2)}. Open its traversal`,
-            onclick: () => open(latent.index),
+            "aria-label": `${label} and ${name}: ${fixed(value, 2)}. Open its traversal`,
+            onclick: () => open(indices[0]),
           },
           fixed(value, 2),
         ),
@@ -45,7 +57,7 @@ export async function heatMap(context) {
     "table",
     { class: "heat-table" },
     h("thead", null, h("tr", null, h("td", null), found.attributes.map((name) => h("th", { scope: "col" }, h("span", { class: "clip" }, said(name)))))),
-    h("tbody", null, run.run.latents.map(({ label }, row) => h("tr", null, h("th", { scope: "row" }, h("span", { class: "clip" }, said(label))), cells[row]))),
+    h("tbody", null, rows.map(({ label, indices }, row) => h("tr", null, h("th", { scope: "row" }, h("span", { class: "clip" }, said(label)), indices.length > 1 ? h("small", null, ` ${indices.length} latents`) : null), cells[row]))),
   );
   const buttons = cells.map((row) => row.map((cell) => /** @type {HTMLButtonElement} */ (cell.firstChild)));
   if (buttons[0]?.[0]) buttons[0][0].tabIndex = 0;
@@ -63,7 +75,7 @@ export async function heatMap(context) {
   });
   return section(
     "Which latent holds what",
-    ["In ", term("mutual information", found.what), ": the stronger the colour, the more the latent knows of the attribute. Choose a cell to see what that latent does."],
+    ["In ", term("mutual information", found.what), ": the stronger the colour, the more the latent knows of the attribute. Choose a cell to see what that latent does.", run.attributeBlocks.length ? " Of latents that stand for one attribute together, the one that knows most counts." : ""],
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Latents by attributes" }, table),
   );
 }

@@ -1,14 +1,15 @@
 /** @import {Context} from "../base/context" */
-/** @import {Line} from "./chart.js" */
 import { classColours } from "../base/colours.js";
-import { fill, h } from "../base/dom.js";
+import { fill, h, said } from "../base/dom.js";
 import { term } from "../base/tips.js";
-import { section } from "../views/numbers.js";
-import { lineChart, lineKey } from "./chart.js";
+import { lineChart } from "./chart.js";
+import { section } from "./section.js";
 
 const BESIDE = new Set(["step", "seconds", "split", "lr", "epoch"]);
+/** Charts that are shown without asking. */
+const MOST = 12;
 
-/** How the training went. @param {Context} context */
+/** How the training went: a small chart for each quantity, since their sizes differ by far. @param {Context} context */
 export async function history(context) {
   const { run, state } = context;
   const stored = run.run.history;
@@ -18,39 +19,47 @@ export async function history(context) {
   const width = columns.length;
   const [step, split] = ["step", "split"].map((name) => columns.indexOf(name));
   const rows = Array.from({ length: data.length / width }, (_, i) => i * width);
-  /** @param {string} name @param {number} part 0 training, 1 validation */
+  /** @param {string} name @param {number} part 0 training, 1 validation @returns {[number, number][]} */
   const points = (name, part) =>
     rows
       .filter((row) => split < 0 || data[row + split] === part)
       .map((row) => /** @type {[number, number]} */ ([data[row + step], data[row + columns.indexOf(name)]]))
       .filter(([, y]) => Number.isFinite(y));
-  const logged = columns.filter((name) => !BESIDE.has(name) && !/^kl\.z?\d/.test(name) && (points(name, 0).length > 1 || points(name, 1).length > 1));
-  const groups = {
-    "The parts of the loss": logged.filter((name) => !name.startsWith("weight.") && name !== "active_units"),
-    Weights: logged.filter((name) => name.startsWith("weight.")),
-  };
+  const weight = (/** @type {string} */ name) => name.startsWith("weight.");
+  const logged = columns.filter((name) => !BESIDE.has(name) && (points(name, 0).length > 1 || points(name, 1).length > 1));
+  // A weight that never changes stands in the recipe.
+  const moving = logged.filter((name) => !weight(name) || new Set(points(name, 0).map(([, y]) => y)).size > 1);
+  const latents = moving.filter((name) => /^kl\../.test(name));
+  const names = [...moving.filter((name) => !latents.includes(name) && !weight(name)), ...moving.filter(weight), ...latents];
+  if (!names.length) return null;
   const log = h("input", { type: "checkbox" });
-  const body = h("div", { class: "cards wide" });
-  const draw = () =>
-    fill(
-      body,
-      Object.entries(groups).map(([title, names]) => {
-        if (!names.length) return null;
-        const shown = names.slice(0, 8);
-        const colours = classColours(Math.max(shown.length, 2), state.values.dark);
-        const lines = shown.flatMap((name, i) => {
-          /** @type {Line[]} */
-          const both = [
-            { name: name.replace(/^weight\./, ""), points: points(name, 0), colour: colours[i] },
-            { name: `${name}, validation`, points: points(name, 1), colour: colours[i], dashed: true },
-          ];
-          // A weight is the same for every picture.
-          return (title === "Weights" ? both.slice(0, 1) : both).filter((line) => line.points.length > 1);
-        });
-        return h("figure", { class: "card" }, h("figcaption", null, title === "Weights" ? term("weight", "Weights") : title), lineChart(lines, `${title} over the steps of training`, log.checked && title !== "Weights"), lineKey(lines));
-      }),
-    );
+  const body = h("div", { class: "cards" });
+  const [training, validation] = classColours(2, state.values.dark);
+  /** @param {string} name */
+  const chart = (name) => {
+    const lines = [
+      { name: "training", points: points(name, 0), colour: training },
+      // A weight is the same for every picture.
+      { name: "validation", points: weight(name) ? [] : points(name, 1), colour: validation, dashed: true },
+    ].filter((line) => line.points.length > 1);
+    const title = weight(name) ? [term("weight", "weight"), " of ", said(name.slice("weight.".length))] : said(name);
+    return h("figure", { class: "card" }, h("figcaption", null, title), lineChart(lines, `${name} over the steps of training`, log.checked && !weight(name)));
+  };
+  const draw = () => fill(body, names.slice(0, MOST).map(chart));
   log.addEventListener("change", draw);
   draw();
-  return section("How the training went", ["Losses in ", term("nats"), " per picture, over training steps. ", h("label", { class: "check" }, log, "logarithmic")], body);
+  const more = names.slice(MOST);
+  const rest = h("details", { class: "fold" }, h("summary", null, `${more.length} more`));
+  rest.addEventListener("toggle", () => rest.childElementCount === 1 && rest.append(h("div", { class: "cards" }, more.map(chart))));
+  return section(
+    "How the training went",
+    [
+      "In ", term("nats"), " per picture over training steps, ",
+      h("span", { class: "swatch", style: { "--colour": training } }), " training, ",
+      h("span", { class: "swatch dashed", style: { "--colour": validation } }), " validation. ",
+      h("label", { class: "check" }, log, "logarithmic"),
+    ],
+    body,
+    more.length ? rest : null,
+  );
 }

@@ -89,7 +89,7 @@ function reading({ run, state }) {
   const colour = colourOf(attribute, state.values.dark, [0, 1]);
   const order = Array.from(found.chances.keys()).sort((a, b) => found.chances[b] - found.chances[a]).slice(0, 3);
   return [
-    h("p", { class: "reads-title" }, "Most likely ", said(attribute.name), " ", term(run.classifier ? "classifier" : "10-NN", "how?")),
+    h("p", { class: "reads-title" }, "Most likely ", said(attribute.name), " ", term(run.reader.how, "how?")),
     h(
       "ul",
       { class: "chances" },

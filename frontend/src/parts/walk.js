@@ -9,6 +9,9 @@ import { endPicker } from "./endpicker.js";
 const SECONDS = 5;
 const STEPS = 60;
 
+/** What an end is told. @param {import("../model/run.js").RunModel} run @param {import("../base/context").End} end */
+const toldOf = (run, end) => run.run.condition.map((name) => run.label(name, end.condition[name] ?? NaN)).join(", ");
+
 /**
  * The way between two ends: choose them, scrub, play; below the slider the classes that it crosses.
  * @param {Context} context
@@ -65,7 +68,7 @@ export function walk(context) {
     const attribute = run.reader.attribute ? run.attribute(run.reader.attribute) : null;
     if (!parts.length || !attribute) {
       fill(ribbon);
-      fill(crossing);
+      fill(crossing, run.run.condition.length ? ["Goes from ", h("b", null, said(toldOf(run, state.values.from))), " to ", h("b", null, said(toldOf(run, state.values.to))), ": the ", term("condition"), " is mixed along with the code."] : "");
       return;
     }
     const colour = colourOf(attribute, state.values.dark, [0, 1]);
@@ -80,7 +83,7 @@ export function walk(context) {
       parts.length > 1 ? "Crosses " : "Stays in ",
       parts.map(({ value }, i) => [i ? " → " : "", h("b", null, said(run.label(attribute.name, value)))]),
       " by the ",
-      term(run.classifier ? "classifier" : "10-NN", run.reader.by),
+      term(run.reader.how, run.reader.by),
     );
   };
   state.on(["from", "to", "path", "dark"], () => element.isConnected && redraw());

@@ -4,7 +4,7 @@ import { fill, h, said } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 import { fixed } from "../base/numbers.js";
 import { term } from "../base/tips.js";
-import { METRICS } from "../base/glossary.js";
+import { METRICS } from "../base/metrics.js";
 import { assign, correlations } from "../model/matching.js";
 import { headline } from "../parts/glance.js";
 import { Latest, imageData, paint, pictureCanvas } from "../parts/painter.js";
