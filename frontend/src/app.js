@@ -7,6 +7,7 @@ import { Store } from "./base/store.js";
 import { installTips } from "./base/tips.js";
 import { Engine } from "./engine/client.js";
 import { firstMap } from "./map/source.js";
+import { clearest } from "./model/reading.js";
 import { RunModel } from "./model/run.js";
 import { glance } from "./parts/glance.js";
 import { header } from "./parts/header.js";
@@ -49,7 +50,12 @@ export async function mount(root, host) {
     show(code, { row = -1, condition, mixed = null } = {}) {
       state.set({ code, row, mixed, condition: condition ?? state.values.condition });
     },
-    go: (view) => state.set({ view }),
+    go(view) {
+      state.set({ view });
+      const main = root.querySelector(".main");
+      // On a narrow page the views lie below the picture and its controls.
+      if (main && main.getBoundingClientRect().top > innerHeight * 0.5) main.scrollIntoView({ block: "start" });
+    },
     announce: (text) => (live.textContent = text),
     fail(error) {
       console.warn(error);
@@ -109,7 +115,7 @@ function begin(run, wanted) {
     theme: "auto",
     dark: false,
     map: firstMap(run),
-    colour: run.reader.attribute ?? run.run.attributes[0]?.name ?? "",
+    colour: run.reader.attribute ?? clearest(run, run.run.attributes.map(({ name }) => name)) ?? "",
     borders: true,
     thumbnails: false,
     hidden: new Set(),

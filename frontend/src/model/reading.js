@@ -5,6 +5,17 @@
 const NEIGHBOURS = 10;
 
 /**
+ * The attribute that neighbours share most beyond chance, as far as that was measured; else the first.
+ * @param {RunModel} run
+ * @param {string[]} names
+ */
+export function clearest(run, names) {
+  const measured = /** @type {Record<string, {accuracy?: number, chance?: number}>} */ (run.run.evaluation?.metrics.knn_accuracy?.per_attribute ?? {});
+  const gain = (/** @type {string} */ name) => (Object.hasOwn(measured, name) ? (measured[name].accuracy ?? 0) - (measured[name].chance ?? 0) : 0);
+  return names.reduce((/** @type {string | null} */ best, name) => (best !== null && gain(best) >= gain(name) ? best : name), null);
+}
+
+/**
  * What the pictures at a code most likely are: by the latent classifier, by the
  * attribute's own latents, else by the ten nearest test pictures.
  */
@@ -15,9 +26,9 @@ export class Reader {
     const classes = run.run.attributes.filter((each) => each.kind === "categorical" && each.values?.length);
     const block = run.attributeBlocks.find((each) => classes.some(({ name }) => name === each.attribute));
     // What a model is told is not in its code, so nothing can be read from there.
-    const outside = classes.find(({ name }) => !run.run.condition.includes(name));
+    const outside = clearest(run, classes.map(({ name }) => name).filter((name) => !run.run.condition.includes(name)));
     /** @type {string | null} */
-    this.attribute = run.classifier?.attribute ?? block?.attribute ?? outside?.name ?? null;
+    this.attribute = run.classifier?.attribute ?? block?.attribute ?? outside ?? null;
     /** @type {"classifier" | "reading" | "10-NN"} how, as the glossary calls it */
     this.how = run.classifier ? "classifier" : block ? "reading" : "10-NN";
     this.by = { classifier: "latent classifier", reading: "code itself", "10-NN": "10 nearest pictures" }[this.how];

@@ -8,8 +8,8 @@ import { choice } from "./choice.js";
 import { dial } from "./dial.js";
 import { slider, spreadOf } from "./slider.js";
 
-/** Latents that are shown without asking. */
-const MOST_OPEN = 8;
+/** Latents that are shown without asking, and on a narrow screen. */
+const [MOST_OPEN, MOST_NARROW] = [8, 3];
 
 /**
  * What a person can change: attributes by name, the condition, then the latents that no attribute explains.
@@ -32,13 +32,14 @@ export function controls(context) {
   }
   const free = run.run.latents.filter((latent) => latent.attribute === null);
   const active = free.filter((latent) => latent.active);
-  if (active.length > MOST_OPEN) active.sort((a, b) => (b.kl ?? 0) - (a.kl ?? 0));
+  if (active.length > MOST_NARROW) active.sort((a, b) => (b.kl ?? 0) - (a.kl ?? 0));
   const idle = free.filter((latent) => !latent.active);
   if (free.length) {
     const shown = active.length ? active : idle;
     const rest = active.length ? idle : [];
-    const first = shown.slice(0, MOST_OPEN).map((latent) => latentControl(context, latent, syncs));
-    const more = shown.slice(MOST_OPEN).map((latent) => latentControl(context, latent, syncs));
+    const most = matchMedia("(max-width: 760px)").matches ? MOST_NARROW : MOST_OPEN;
+    const first = shown.slice(0, most).map((latent) => latentControl(context, latent, syncs));
+    const more = shown.slice(most).map((latent) => latentControl(context, latent, syncs));
     const title = attributes.length || run.run.condition.length ? "Style" : "Latents";
     sections.push(
       section(title, attributes.length ? term("style", "What is this?") : term("latents", "What are these?"), [

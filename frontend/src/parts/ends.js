@@ -31,6 +31,12 @@ export function endAttribute(run) {
   return first === null || !run.ends.has(first) ? null : run.attribute(first);
 }
 
+/** Whether a model that knows no classes keeps two of them apart. @param {RunModel} run @param {End} from @param {End} to */
+function apart(run, from, to) {
+  const [a, b] = [run.reader.at(from.code), run.reader.at(to.code)];
+  return a !== null && a.value !== b?.value;
+}
+
 /** A path worth looking at, to begin with. @param {RunModel} run @returns {[End, End]} */
 export function defaultEnds(run) {
   const attribute = endAttribute(run);
@@ -40,7 +46,7 @@ export function defaultEnds(run) {
     const from = found.find((end) => end);
     // 0 to 8 among digits, which crosses a third class or none, as the model has it.
     const to = found[8] ?? found.filter((end) => end).pop();
-    if (from && to && from !== to) return [from, to];
+    if (from && to && from !== to && (run.kind !== "plain" || apart(run, from, to))) return [from, to];
   }
   return [endOfRow(run, run.typicalRow), endOfRow(run, farthest(run, run.typicalRow))];
 }
