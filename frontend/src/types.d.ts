@@ -96,8 +96,8 @@ export interface Run {
     count: number;
     total: number;
     split: string;
-    /** The row that the page begins with. */
-    typical: number;
+    /** The row that the page begins with, and its code, which `codes` may hold rounded. */
+    typical: { row: number; code: number[] };
     codes: BlockRef;
     attributes: Record<string, BlockRef>;
     predicted?: Record<string, BlockRef> | null;

@@ -77,7 +77,8 @@ def test_the_classifiers_layers_read_as_the_model_does(made, plane_run):
 def test_the_page_shows_what_the_figures_and_mix_show(made, plane_run):
     entry = made.manifest["runs"][0]
     material = Material(plane_run, plane_run.dataset())
-    assert entry["points"]["typical"] == base_row(material)
+    base = base_row(material)
+    assert entry["points"]["typical"] == {"row": base, "code": material.codes[base].tolist()}
     ranges = activity(material)
     for place, column in enumerate(ranges.columns):
         latent = entry["latents"][column]

@@ -72,12 +72,15 @@ export class RunModel {
 
   /** @param {number} row */
   codeOf(row) {
+    // The picture that figures traverse is drawn as they draw it.
+    const { typical } = this.run.points;
+    if (row === typical.row) return Float32Array.from(typical.code);
     return this.codes.slice(row * this.width, (row + 1) * this.width);
   }
 
   /** The row of a typical picture, the one that the figures traverse, too. */
   get typicalRow() {
-    return this.run.points.typical;
+    return this.run.points.typical.row;
   }
 
   /**

@@ -15,14 +15,16 @@ from distaff.figures.traversals import base_row
 def points(shown: Shown, blocks: Blocks) -> dict[str, Any]:
     """Return the pictures that the page shows.
 
-    `total`: how many the split has. `typical`: the row that the page begins with, and figures traverse.
+    `total`: how many the split has. `typical`: the row that the page begins with
+    and figures traverse, and its exact code, since the codes of all are rounded to float16.
     """
+    base = base_row(shown)
     place = {each.name: number for number, each in enumerate(shown.model.attributes)}
     return {
         "count": len(shown.rows),
         "total": len(shown.unseen),
         "split": shown.split,
-        "typical": base_row(shown),
+        "typical": {"row": base, "code": [float(each) for each in shown.codes[base]]},
         "codes": blocks.add("codes", shown.kept.astype(np.float16)),
         "attributes": {
             each.name: blocks.add(f"attributes/{place[each.name]}", shown.table.column(each.name))
