@@ -69,10 +69,28 @@ def test_no_trace_of_the_machine_is_left(conditional):
 
 def test_half_weights_stay_under_half_a_grey_level(conditional, monkeypatch):
     model, _, decoder = conditional
-    halved = graphs.halve(onnx.load_from_string(decoder), least=64).SerializeToString()
+    monkeypatch.setattr(graphs, "HALF_FROM", 0)
+    monkeypatch.setattr(graphs, "HALVED_LEAST", 64)
+    halved = graphs.decoder_graph(model, small=True)
     part = graphs.Decoder(model.network).eval()
     assert len(halved) < 0.8 * len(decoder)
-    assert 0 < graphs.difference(halved, model, part, "code") < graphs.HALF_TOLERANCE
+    assert 0 < graphs.difference(halved, model, part, "code") < graphs.HALF_TOLERANCES["picture"]
+
+
+def test_weights_that_matter_too_much_keep_their_precision(conditional, monkeypatch):
+    model, encoder, _ = conditional
+    monkeypatch.setattr(graphs, "HALF_FROM", 0)
+    monkeypatch.setattr(graphs, "HALVED_LEAST", 64)
+    part = graphs.Encoder(model.network).eval()
+    graph = onnx.load_from_string(encoder)
+    names = [each.name for each in graph.graph.initializer if graphs._may_halve(each)]
+    every = graphs.difference(graphs.halve(graph, names).SerializeToString(), model, part, "image")
+    monkeypatch.setitem(graphs.HALF_TOLERANCES, "code", 0.9 * every)
+    some = graphs.encoder_graph(model, small=True)
+    assert graphs.difference(some, model, part, "image") <= 0.9 * every
+    assert len(graphs.halve(graph, names).SerializeToString()) < len(some) < len(encoder)
+    monkeypatch.setitem(graphs.HALF_TOLERANCES, "code", 0.0)
+    assert graphs.encoder_graph(model, small=True) == encoder
 
 
 def test_a_graph_that_differs_is_refused(conditional, monkeypatch):

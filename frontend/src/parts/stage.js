@@ -30,6 +30,7 @@ export function stage(context) {
     paint(small, imageData(pictures, 0));
     canvas.dataset.milliseconds = pictures.milliseconds.toFixed(3);
     canvas.dataset.code = Array.from(code, (each) => each.toFixed(4)).join(",");
+    if (context.root.hasAttribute("aria-busy")) performance.mark("distaff-interactive");
     context.root.removeAttribute("aria-busy");
   }, context.fail);
 

@@ -105,7 +105,7 @@ def _entry(shown: Shown, blocks: Blocks, say: Callable[[str], None]) -> dict[str
     say(f"{name}: exporting encoder and decoder")
     condition = ["condition"] if model.condition else []
     entry["models"] = {
-        "encoder": blocks.add_bytes("encoder", encoder_graph(model)),
+        "encoder": blocks.add_bytes("encoder", encoder_graph(model, small=True)),
         "decoder": blocks.add_bytes("decoder", decoder_graph(model, small=True)),
         "encoder_inputs": ["image", *condition],
         "decoder_inputs": ["code", *condition],

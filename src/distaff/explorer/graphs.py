@@ -26,9 +26,11 @@ BATCHES = (1, 2, 7)
 TOLERANCE = 1e-4
 """The largest difference allowed, relative to the largest number where that exceeds 1."""
 HALF_FROM = 1_000_000
-"""Bytes from which on a decoder's weights are kept as float16, where pictures allow."""
-HALF_TOLERANCE = 0.5 / 255
-"""How far float16 weights may move a pixel: half a grey level."""
+"""Bytes from which on a page keeps weights as float16, where what they compute allows."""
+HALF_TOLERANCES = {"picture": 0.5 / 255, "code": 5e-4}
+"""How far float16 weights may move a pixel: half a grey level; and a code, as a share of its largest number."""
+HALVED_LEAST = 1024
+"""Numbers of a weight from which on it is worth a cast."""
 
 
 class Encoder(nn.Module):
@@ -62,17 +64,20 @@ class Decoder(nn.Module):
         return self.network.likelihood.picture(self.network.decode(code, condition))
 
 
-def encoder_graph(model: Model) -> bytes:
-    """Return the encoder as an ONNX file: `image` (and `condition`) to `code` (and `log_variance`)."""
+def encoder_graph(model: Model, *, small: bool = False) -> bytes:
+    """Return the encoder as an ONNX file: `image` (and `condition`) to `code` (and `log_variance`).
+
+    `small` keeps weights of a large encoder as float16, as far as codes do not move beyond a tolerance.
+    """
     blocks = model.network.latent
     names = ["code", *(["log_variance"] if any(block.kind in DRAWN for block in blocks) else [])]
-    return _graph(model, Encoder(model.network), "image", names)
+    return _graph(model, Encoder(model.network), "image", names, small=small)
 
 
 def decoder_graph(model: Model, *, small: bool = False) -> bytes:
     """Return the decoder as an ONNX file: `code` (and `condition`) to `picture`.
 
-    `small` keeps the weights of a large decoder as float16, if no pixel so moves by half a grey level.
+    `small` keeps weights of a large decoder as float16, as far as no pixel moves by half a grey level.
     """
     return _graph(model, Decoder(model.network), "code", ["picture"], small=small)
 
@@ -88,16 +93,29 @@ def _graph(model: Model, part: nn.Module, first: str, outputs: list[str], *, sma
     inputs = [first, *(["condition"] if model.condition else [])]
     graph = _export(part, _examples(model, first, 2), inputs, outputs)
     content: bytes = graph.SerializeToString()
-    if small and len(content) > HALF_FROM:
-        halved: bytes = halve(graph).SerializeToString()
-        if difference(halved, model, part, first) <= HALF_TOLERANCE:
-            return halved
     found = difference(content, model, part, first)
     if not found <= TOLERANCE:
         raise InputError(
             f"onnx: the exported {type(part).__name__.lower()} differs from the model by {found:.2g}; "
             "its numbers may be too large for float32"
         )
+    return lighten(graph, model, part, first, outputs[0]) if small and len(content) > HALF_FROM else content
+
+
+def lighten(graph: onnx.ModelProto, model: Model, part: nn.Module, first: str, output: str) -> bytes:
+    """Return the graph with as many weights as float16 as its output allows.
+
+    Weights are given back their precision one by one, the one that matters most first.
+    """
+
+    def moved(names: Sequence[str]) -> float:
+        return difference(halve(graph, names).SerializeToString(), model, part, first)
+
+    names = [each.name for each in graph.graph.initializer if _may_halve(each)]
+    names.sort(key=lambda name: moved([name]))
+    while names and not moved(names) <= HALF_TOLERANCES[output]:
+        names.pop()
+    content: bytes = halve(graph, names).SerializeToString()
     return content
 
 
@@ -180,19 +198,26 @@ def _strip(graph: onnx.ModelProto) -> onnx.ModelProto:
     return graph
 
 
-def halve(graph: onnx.ModelProto, least: int = 1024) -> onnx.ModelProto:
-    """Return the graph with weights of `least` numbers and more as float16, cast to float32 where used."""
+def _may_halve(weight: onnx.TensorProto) -> bool:
+    import onnx
+
+    values = onnx.numpy_helper.to_array(weight)
+    fits = values.dtype == np.float32 and np.abs(values).max(initial=0) < np.finfo(np.float16).max
+    return bool(fits) and values.size >= HALVED_LEAST
+
+
+def halve(graph: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+    """Return the graph with the named weights as float16, cast to float32 where used."""
     import onnx
 
     halved = onnx.ModelProto()
     halved.CopyFrom(graph)
     casts = []
     for weight in halved.graph.initializer:
-        values = onnx.numpy_helper.to_array(weight)
-        fits = values.dtype == np.float32 and np.abs(values).max(initial=0) < np.finfo(np.float16).max
-        if values.size < least or not fits:
-            continue
         name = weight.name
+        if name not in names:
+            continue
+        values = onnx.numpy_helper.to_array(weight)
         weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
         casts.append(onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *halved.graph.node]
