@@ -28,7 +28,7 @@ TOLERANCE = 1e-4
 HALF_FROM = 1_000_000
 """Bytes from which on a page keeps weights as float16, where what they compute allows."""
 HALF_TOLERANCES = {"picture": 0.5 / 255, "code": 5e-4}
-"""How far float16 weights may move a pixel: half a grey level; and a code, as a share of its largest number."""
+"""How far float16 weights may move a pixel, and a code as a share of its largest number."""
 HALVED_LEAST = 1024
 """Numbers of a weight from which on it is worth a cast."""
 
