@@ -11,6 +11,7 @@ from distaff.autoencoder import Autoencoder
 from distaff.data import Attribute
 from distaff.errors import InputError, nearest
 from distaff.latent import Domain
+from distaff.memory import keep_freed_memory
 from distaff.network import ImageShape
 from distaff.objective import Classify, Objective, first_attribute
 from distaff.recipe import Recipe
@@ -46,6 +47,7 @@ def build(
     recipe: Recipe, attributes: Sequence[Attribute], shape: ImageShape
 ) -> tuple[Autoencoder, Objective]:
     """Return the autoencoder and the objective of a resolved recipe, initialised from its seed."""
+    keep_freed_memory()
     known = domains(attributes)
     width = sum(known[name].size or 1 for name in recipe.condition)
     with torch.random.fork_rng(devices=[]):

@@ -18,6 +18,7 @@ from distaff.network.body import (
     fully_connected,
     halvings,
 )
+from distaff.network.transposed import Transposed
 
 
 class Conv(NetworkSpec):
@@ -55,7 +56,7 @@ class Conv(NetworkSpec):
         for i in reversed(range(len(channels))):
             odd = (sizes[i][0] - 2 * sizes[i + 1][0], sizes[i][1] - 2 * sizes[i + 1][1])
             after = channels[i - 1] if i else shape[0]
-            layers.append(nn.ConvTranspose2d(channels[i], after, 4, stride=2, padding=1, output_padding=odd))
+            layers.append(Transposed(channels[i], after, 4, stride=2, padding=1, output_padding=odd))
             if i:
                 layers.append(nn.ReLU(inplace=True))
         return nn.Sequential(*layers)

@@ -12,6 +12,7 @@ from typing import ClassVar
 from torch import nn
 
 from distaff.network.body import Channels, EncoderBody, ImageShape, NetworkSpec, Width, fully_connected
+from distaff.network.transposed import Transposed
 
 
 class Keras(NetworkSpec):
@@ -48,7 +49,7 @@ class Keras(NetworkSpec):
         for after, (height, width) in zip(reversed(self.channels), reversed(sizes[:-1]), strict=True):
             odd = (1 - height % 2, 1 - width % 2)
             layers += [
-                nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=odd),
+                Transposed(before, after, 3, stride=2, padding=1, output_padding=odd),
                 nn.ReLU(inplace=True),
             ]
             before = after
