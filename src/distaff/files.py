@@ -84,7 +84,8 @@ def sync_folder(folder: Path) -> None:
 def hold(descriptor: int) -> bool:
     """Take the lock of an open file if no other process has it; the system gives it back when this one ends.
 
-    Where the file system has no locks, every process is told that it has it.
+    The file must be open for writing, which network file systems ask for. Where there are no locks, every
+    process is told that it has it.
     """
     if fcntl is None:
         return True
@@ -103,7 +104,7 @@ def remove_leftovers(folder: Path) -> None:
     Those that another process is still writing are held by it, and stay.
     """
     for file in folder.rglob(f".*{TEMPORARY}"):
-        with contextlib.suppress(OSError), file.open("rb") as opened:
+        with contextlib.suppress(OSError), file.open("r+b") as opened:
             if hold(opened.fileno()):
                 file.unlink()
 

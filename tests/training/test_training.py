@@ -4,6 +4,7 @@ import csv
 import errno
 import hashlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -109,17 +110,20 @@ def test_the_history_has_a_column_for_every_term_and_weight(tmp_path):
     assert float(trained[-1]["weight.kl"]) == pytest.approx(4 * 99 / 100)
 
 
-TRAIN = """
-import sys
-from distaff.training.train import train
-train("supervised", data="digits", steps=120, out=sys.argv[1], resume=True, progress=False,
-      settings={"train.batch": 32, "train.checkpoint_every": 15, "train.valid_every": 40, "data.count": 400,
-                "train.patience": 50})
-"""
+SETTINGS = {"train.batch": 32, "train.checkpoint_every": 15, "train.valid_every": 40, "data.count": 400,
+            "train.patience": 50}  # fmt: skip
 
 
-def start(folder):
-    return subprocess.Popen([sys.executable, "-W", "error::UserWarning", "-c", TRAIN, str(folder)])
+def start(folder, command=None):
+    """Begin the command line's own program, or another command of it, in a process of its own.
+
+    What it says goes into the file `said` beside the folder.
+    """
+    words = ["train", "supervised", "--data", "digits", "--steps", "120", "--resume", "--no-page"]
+    words += [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
+    program = [sys.executable, "-W", "error::UserWarning", "-m", "distaff"]
+    with (folder.parent / "said").open("w") as said:
+        return subprocess.Popen([*program, *(command or [*words, "--out", str(folder)])], stderr=said)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +133,7 @@ def uninterrupted(tmp_path_factory):
     return Run.open(folder)
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.13, 0.31])
+@pytest.mark.parametrize("moment", [0.13])
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(uninterrupted, tmp_path, moment):
     process = start(tmp_path / "run")
     deadline = time.monotonic() + 200
@@ -145,20 +149,25 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(uninterrupted, tmp
     assert rows(resumed) == rows(uninterrupted)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_is_usable_and_resumes_exactly(uninterrupted, tmp_path, number):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_run_is_usable_and_goes_on_exactly_with_the_command_it_says(
+    uninterrupted, tmp_path, number
+):
     process = start(tmp_path / "run")
     deadline = time.monotonic() + 200
     while not (tmp_path / "run" / "checkpoint.ckpt").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(number)
     assert process.wait(60) == 0
+    said = (tmp_path / "said").read_text()
     stopped = Run.open(tmp_path / "run")
-    assert not stopped.is_finished
     assert stopped.model.sample(1).shape == (1, 8, 8)
-    assert start(tmp_path / "run").wait(300) == 0
-    assert stopped.is_finished
+    assert not stopped.is_finished
+    program, *words = shlex.split(said.partition("usable as it is. Go on with: ")[2].splitlines()[0])
+    assert program == "distaff"
+    assert start(tmp_path / "run", words).wait(300) == 0
     assert digest(stopped.path / "model.safetensors") == digest(uninterrupted.path / "model.safetensors")
+    assert rows(stopped) == rows(uninterrupted)
 
 
 def test_resuming_a_finished_run_changes_nothing(uninterrupted, tmp_path):
@@ -304,3 +313,43 @@ def test_auto_means_the_first_attribute_with_classes(tmp_path):
     )
     assert run.recipe.condition == ("digit",)
     assert resolve(load_recipe("class-separated"), run.attributes).loss[1].attribute == "digit"
+
+
+def test_an_arithmetic_is_a_word_or_a_number(tmp_path):
+    run = train(plain(), steps=2, out=tmp_path, settings={"train.precision": 32}, progress=False)
+    assert run.recipe.train.precision == "32"
+
+
+def test_a_damaged_checkpoint_costs_one_interval_and_is_said(tmp_path, capsys):
+    whole = train(
+        plain(), steps=12, settings={"train.checkpoint_every": 4}, out=tmp_path / "a", progress=False
+    )
+    hurt = train(
+        plain(), steps=12, settings={"train.checkpoint_every": 4}, out=tmp_path / "b", progress=False
+    )
+    content = bytearray((hurt.path / "checkpoint.ckpt").read_bytes())
+    # A bit of a weight: torch alone would take it for a number like any other.
+    content[len(content) // 2] ^= 4
+    (hurt.path / "checkpoint.ckpt").write_bytes(content)
+    train(plain(), steps=12, settings={"train.checkpoint_every": 4}, out=hurt.path, resume=True)
+    assert "going on from the one before it, of step 8" in capsys.readouterr().err
+    assert digest(hurt.path / "model.safetensors") == digest(whole.path / "model.safetensors")
+    for name in ("checkpoint.ckpt", "checkpoint.previous.ckpt"):
+        (hurt.path / name).write_bytes(content[:1000])
+    with pytest.raises(InputError, match=r"and so is the one before it .*; remove both to begin again"):
+        train(plain(), steps=12, settings={"train.checkpoint_every": 4}, out=hurt.path, resume=True)
+
+
+def test_a_weight_that_breaks_in_the_last_step_is_not_saved(tmp_path, monkeypatch):
+    step = torch.optim.Adam.step
+
+    def breaking(optimizer, closure=None):
+        loss = step(optimizer, closure)
+        if optimizer.state[optimizer.param_groups[0]["params"][0]]["step"] == 6:
+            optimizer.param_groups[0]["params"][0].data[0] = float("nan")
+        return loss
+
+    monkeypatch.setattr(torch.optim.Adam, "step", breaking)
+    with pytest.raises(InputError, match=r"the weight .* from step 6 on.* the last good state, of step 4"):
+        train(plain(), steps=6, settings={"train.checkpoint_every": 2}, out=tmp_path, progress=False)
+    assert np.isfinite(distaff.load(tmp_path).sample(2)).all()

@@ -22,10 +22,13 @@ def stoppable(again: Callable[[Path], str]) -> Iterator[Stop]:
         stop.how_to_go_on = again
         try:
             yield stop
-        except BaseException:
-            # Whatever the interruption was turned into on its way here.
-            if not stop.wished or stop.begun:
+        except BaseException as error:
+            # Before training, whatever the interruption was turned into on its way here.
+            if not stop.wished or stop.insisted or (stop.begun and not isinstance(error, KeyboardInterrupt)):
                 raise
+            if stop.begun:
+                typer.echo("Stopped after the training; the run is complete.", err=True)
+                return
             typer.echo(
                 "Stopped before training began; nothing was changed. The same command begins it.", err=True
             )

@@ -29,6 +29,11 @@ def _read_names(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+def _read_word(value: Any) -> Any:
+    """Return a whole number as the word it is meant as: YAML reads 32 as a number."""
+    return str(value) if type(value) is int else value
+
+
 def _refuse_negative(value: Schedule) -> Schedule:
     if min(value.levels) < 0:
         raise ValueError(f"the learning rate cannot be negative, got {min(value.levels):g}")
@@ -56,7 +61,7 @@ class TrainOptions(Record):
     steps: int = Field(default=12_000, ge=1)
     batch: int = Field(default=128, ge=1)
     lr: Annotated[Weight, AfterValidator(_refuse_negative)] = Constant(1e-3)
-    precision: Literal["auto", "bf16", "32"] = "auto"
+    precision: Annotated[Literal["auto", "bf16", "32"], BeforeValidator(_read_word)] = "auto"
     seed: int = Field(default=0, ge=0, lt=2**63)
     replicas: int = Field(default=1, ge=1, le=1000)
     valid_every: int = Field(default=500, ge=1)

@@ -17,6 +17,8 @@ from lightning.pytorch.callbacks import Callback
 from distaff.errors import InputError
 from distaff.files import atomic_write
 from distaff.run import Run
+from distaff.training.batches import RawBatch
+from distaff.training.losses import BrokenError
 from distaff.training.module import Trainee
 
 NAME, PREVIOUS = "checkpoint.ckpt", "checkpoint.previous.ckpt"
@@ -111,25 +113,36 @@ class Checkpointer(Callback):
     def __init__(self, run: Run, every: int, minutes: float) -> None:
         self.path, self.every, self.seconds = run.path / NAME, every, 60 * minutes
         self._saved, self._time = -1, time.monotonic()
+        self._batch: RawBatch | None = None
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Count from here."""
         self._saved, self._time = trainer.global_step, time.monotonic()
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: RawBatch,
+        batch_idx: int,
     ) -> None:
-        """Write one when its time has come."""
+        """Write one when its time has come; a loss that has broken is named when its row is due."""
+        self._batch = batch
         if trainer.global_step % self.every == 0 or time.monotonic() - self._time >= self.seconds:
             self._save(trainer, pl_module)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write the last one, also after an interruption."""
-        if trainer.global_step != self._saved:
-            self._save(trainer, pl_module)
+        """Write the last one, also after an interruption; raises BrokenError when it would not be good."""
+        broken = self._save(trainer, pl_module) if trainer.global_step != self._saved else None
+        if broken is not None:
+            raise BrokenError(broken, trainer.global_step)
 
-    def _save(self, trainer: lightning.Trainer, trainee: lightning.LightningModule) -> None:
+    def _save(self, trainer: lightning.Trainer, trainee: lightning.LightningModule) -> str | None:
         assert isinstance(trainee, Trainee)
-        if trainee.is_sound():
+        assert self._batch is not None
+        broken = trainee.broken(self._batch)
+        if broken is None:
             trainer.save_checkpoint(self.path)
             self._saved, self._time = trainer.global_step, time.monotonic()
+        return broken

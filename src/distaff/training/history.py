@@ -75,9 +75,6 @@ class History(Callback):
         """Look at the steps since the last row too, before they are saved."""
         assert isinstance(pl_module, Trainee)
         self._train_row(pl_module)
-        broken = pl_module.broken_weight()
-        if broken is not None:
-            raise BrokenError(f"the weight {broken}", trainer.global_step)
 
     def finish(self, trainee: Trainee) -> None:
         """Write what there is, also after an interruption: a row begun, if it would be the only one.

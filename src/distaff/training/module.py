@@ -14,6 +14,7 @@ from distaff.model import condition_code, domains
 from distaff.objective import Batch, Loss, Objective
 from distaff.recipe import Recipe
 from distaff.training.batches import RawBatch
+from distaff.training.losses import Losses
 
 UNKNOWN_SHARE = 0.1
 """How many pictures the encoder of a conditional model sees without their condition in training."""
@@ -91,16 +92,23 @@ class Trainee(lightning.LightningModule):
             fused=True,
         )
 
-    def is_sound(self) -> bool:
-        """Tell whether the last loss and every weight are finite numbers."""
-        return self.last is not None and bool(self.last.total.isfinite()) and self.broken_weight() is None
+    @torch.no_grad()
+    def broken(self, batch: RawBatch) -> str | None:
+        """Return what is no longer a finite number: a weight, or a term of the loss that the weights give.
 
-    def broken_weight(self) -> str | None:
-        """Return the name of a weight that is no longer a finite number, if there is one."""
+        The loss of a step is that of the weights before it, and so says nothing of what the step has made.
+        """
         for name, tensor in self.state_dict().items():
             if not bool(tensor.isfinite().all()):
-                return name
-        return None
+                return f"the weight {name}"
+        self.eval()
+        with self.trainer.precision_plugin.forward_context():
+            loss, _ = self.evaluate(batch, stream=1)
+        self.train()
+        losses = Losses()
+        losses.add(loss)
+        first = losses.first_broken()
+        return first[0] if first else None
 
     def transfer_batch_to_device(
         self, batch: RawBatch, device: torch.device, dataloader_idx: int
