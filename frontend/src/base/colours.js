@@ -90,5 +90,5 @@ export function heat(share, dark) {
   return dark ? along(["#1d2127", "#1e4a6b", "#3f90da", "#bfe0f7"], share) : along(["#f4f5f6", "#b7d5ea", "#4a97c9", "#06548a"], share);
 }
 
-/** Ink that can be read on a colour. @param {string} colour */
-export const inkOn = (colour) => (luminance(colour) > 0.3 ? "#111317" : "#ffffff");
+/** Black or white, whichever can be read on a colour: one of them always has a contrast of 4.58 or more. @param {string} colour */
+export const inkOn = (colour) => (luminance(colour) > Math.sqrt(1.05 * 0.05) - 0.05 ? "#000000" : "#ffffff");

@@ -22,7 +22,11 @@ export function mapView(context) {
   const bar = toolbar(context, plane);
 
   const tell = () => {
+    const page = /** @type {Document | ShadowRoot} */ (legend.getRootNode());
+    const focused = [...legend.querySelectorAll("button")].indexOf(/** @type {HTMLButtonElement} */ (page.activeElement));
     fill(legend, legendOf(context, plane));
+    // The legend is drawn anew; the keyboard stays where it was, or if that is gone, at the end.
+    if (focused >= 0) [...legend.querySelectorAll("button")].slice(0, focused + 1).pop()?.focus();
     fill(status, statusOf(context, plane));
     bar.sync();
   };
@@ -173,10 +177,6 @@ function legendOf({ run, state }, plane) {
         const next = new Set(state.values.hidden);
         if (!next.delete(value)) next.add(value);
         state.set({ hidden: next });
-        // The legend is drawn anew; the keyboard stays where it was.
-        plane.element.closest(".map-view")?.querySelectorAll(".chip").forEach((each, i) => {
-          if (i === entries.findIndex((entry) => entry.value === value)) /** @type {HTMLElement} */ (each).focus();
-        });
       });
       return chip;
     }),

@@ -12,7 +12,7 @@ import { savePng } from "../picture/save.js";
 export function own(context) {
   const { run, state } = context;
   const { channels, width, height } = run.pixels;
-  const chooser = h("input", { type: "file", accept: "image/*", class: "unseen", id: "distaff-file", "aria-label": "Choose a picture" });
+  const chooser = h("input", { type: "file", accept: "image/*", class: "unseen", id: "distaff-file", tabindex: -1, "aria-label": "Choose a picture" });
   const given = pictureCanvas(run.pixels, "Your picture as the model takes it");
   const before = pictureCanvas(run.pixels, "Your picture drawn back from its code");
   const after = pictureCanvas(run.pixels, "Your picture with your changes");
