@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from distaff.cli import main
+from distaff.explorer import export
 from distaff.explorer.document import read_html
 from distaff.explorer.prepare import PAGE, prepare
+from distaff.explorer.server import listen
 from distaff.run import Run
 
 
@@ -87,3 +89,90 @@ def test_a_page_of_other_weights_is_made_again(does, copied, quick):
     assert prepare([run]).manifest["runs"][0]["provenance"]["weights_sha256"] == digest
     (copied / PAGE).write_text("damaged")
     assert prepare([run]).manifest["runs"][0]["name"] == "copied"
+
+
+@pytest.fixture
+def untrained(copied):
+    (copied / "model.safetensors").unlink()
+    return copied
+
+
+@pytest.mark.parametrize(
+    "words", [("export", "--to", "page.html"), ("export", "--to", "model.onnx"), ("explore", "--no-open")]
+)
+def test_what_is_no_trained_run_is_one_line(fails, untrained, words):
+    command, *options = words
+    Path("file").write_text("not a run")
+    Path("empty").mkdir()
+    for run, said in (
+        ("nowhere", "nowhere: there is no such run folder"),
+        ("file", "file: "),
+        ("empty", "empty: "),
+        (untrained, "no trained weights yet"),
+    ):
+        assert said in fails(command, run, *options)
+    assert not list(Path().glob("*.html")) + list(Path().glob("*.onnx"))
+
+
+def test_more_than_four_runs_are_refused_before_any_work(fails, vae, monkeypatch):
+    monkeypatch.setattr("distaff.explorer.bundle._entry", lambda *_: pytest.fail("work was done"))
+    assert "5 runs; a page shows 1 to 4" in fails("export", *[vae] * 5, "--to", "page.html")
+    assert "5 runs; a page shows 1 to 4" in fails("explore", *[vae] * 5, "--no-open")
+    assert "missing argument" in fails("export", "--to", "page.html").lower()
+
+
+@pytest.mark.parametrize("to", ["page", "page.htm", "page.html.gz", "model.pt", ".html", "."])
+def test_a_file_of_no_known_kind_is_refused(fails, vae, to):
+    assert f"--to {to}: " in fails("export", vae, "--to", to)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(fails, vae, quick, monkeypatch):
+    Path("file").write_text("not a folder")
+    for to in ("file/page.html", "file/model.onnx", "/proc/page.html"):
+        assert to.partition("/")[0] in fails("export", vae, "--to", to)
+    monkeypatch.setattr(
+        "pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+    assert "No space left on device" in fails("export", vae, "--to", "page.html")
+    assert not list(Path().glob("*page.html*"))
+
+
+def test_a_port_that_is_taken_or_none_is_one_line(fails, vae, quick):
+    with listen(None) as taken:
+        port = taken.getsockname()[1]
+        assert f"--port {port}: cannot be used" in fails("explore", vae, "--no-open", "--port", port)
+    for port in ("0", "65536", "-1", "web"):
+        assert "--port" in fails("explore", vae, "--no-open", "--port", port)
+
+
+@pytest.mark.filterwarnings("always:.*mailboxes:UserWarning")
+def test_large_pages_are_warned_of_and_larger_ones_need_force(capsys, does, fails, vae, quick, monkeypatch):
+    assert (export.LARGE, export.TOO_LARGE) == (15_000_000, 40_000_000)
+    monkeypatch.setattr("distaff.explorer.export.LARGE", 1_000_000)
+    does("export", vae, "--to", "page.html")
+    Path("page.html").unlink()
+    assert main(["export", str(vae), "--to", "page.html"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("distaff: warning: page.html: ")
+    assert told.count("\n") == 1
+    Path("page.html").unlink()
+    monkeypatch.setattr("distaff.explorer.export.TOO_LARGE", 2_000_000)
+    assert "are only written with --force" in fails("export", vae, "--to", "page.html")
+    assert not Path("page.html").exists()
+    assert does("export", vae, "--to", "page.html", "--force").startswith("page.html: ")
+
+
+def test_no_page_is_left_where_none_is_wanted(does, tiny):
+    assert "--no-page" in tiny
+    told = does("train", "vae", *tiny, "--steps", "3", "--out", "one")
+    assert "Look into it" not in told
+    assert not (Path("one") / PAGE).exists()
+
+
+def test_runs_of_different_pictures_share_a_page(does, vae, tiny, quick):
+    words = [word for word in tiny if word not in {"--data", "digits"}]
+    does("train", "vae", "--data", "sprites", *words, "--steps", "3", "--out", "large")
+    told = does("export", vae, "large", "--to", "both.html")
+    assert told.startswith("both.html: ")
+    runs = read_html(Path("both.html")).manifest["runs"]
+    assert [each["image"]["width"] for each in runs] == [8, 64]

@@ -1,12 +1,22 @@
-"""The page in a browser, offline: hostile names are only text, and a changed page says so and stops."""
+"""Hostile names are only text, in a file and from the server; a changed bundle says so and stops."""
 
 import base64
 import re
+import threading
+from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from figure_runs import write_run
+from visiting import Visit
 
+from distaff.data import ArrayImages, Attribute, AttributeTable, Dataset
 from distaff.explorer.blocks import pack
+from distaff.explorer.bundle import make_bundle
 from distaff.explorer.document import to_html
+from distaff.explorer.prepare import PAGE, prepare
+from distaff.explorer.server import Site, listen
+from distaff.run import Run
 
 MARKUP = "</script><img src=x onerror='window.hacked=1'><svg onload=window.hacked=1>\"&amp;\u202eabc"
 
@@ -73,3 +83,122 @@ def test_a_changed_page_says_so(bundle, visit, name):
     alert = page.get_by_role("alert")
     alert.wait_for()
     assert re.search("changed|damaged", alert.inner_text())
+
+
+NAMES = (MARKUP, "__proto__", "constructor", "\u202e\u2066fdp\u200f", "x" * 10_000, "${1+1}{{1+1}}' OR 1=1--")
+
+
+def hostile_dataset():
+    """Pictures whose attributes, and the values of these, have every kind of name."""
+    rng = np.random.default_rng(0)
+    kinds = tuple(
+        Attribute(name=name, kind="categorical", values=tuple(f"{name}{i}" for i in range(3)))
+        for name in NAMES
+    )
+    values = rng.integers(0, 3, (60, len(kinds))).astype(np.float32)
+    table, rows = AttributeTable(kinds, values), np.arange(60)
+    images = ArrayImages(rng.integers(0, 256, (60, 1, 8, 8), dtype=np.uint8))
+    return Dataset(
+        MARKUP, images, table, table, {"train": rows[:20], "valid": rows[20:30], "test": rows[30:]}
+    )
+
+
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory):
+    """The bundle of a run of such data, in a folder called the same."""
+    dataset = hostile_dataset()
+    folder = tmp_path_factory.mktemp("hostile") / MARKUP.replace("/", "\u2215")
+    settings = {"about": f"{MARKUP} {'x' * 3000}", "network": {"mlp": {"hidden": [16]}}}
+    run = write_run(folder, "supervised", dataset, **settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "dataset", lambda _: dataset)
+        return make_bundle([run])
+
+
+def walk_about(visited):
+    """Open every view, by day and by night, and use what the names are in."""
+    page = visited.page
+    for _ in range(2):
+        for tab in page.get_by_role("tab").all():
+            tab.click()
+            page.wait_for_timeout(250)
+            visited.settle()
+            assert page.evaluate("window.hacked") is None
+            assert page.get_by_role("alert").filter(visible=True).count() == 0
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+                tab.inner_text()
+            )
+        page.get_by_role("button", name=re.compile("(Dark|Light) page")).click()
+    page.get_by_role("tab", name="Map").click()
+    colours = page.get_by_role("combobox", name="Colour by")
+    for number, name in enumerate(NAMES):
+        colours.select_option(index=number)
+        visited.settle()
+        assert visited.state("s.colour") == name
+        assert visited.page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_a_run_of_hostile_names_is_a_page_like_any_other(visits, poisoned, tmp_path, width):
+    file = tmp_path / "page.html"
+    file.write_text(to_html(poisoned), encoding="utf-8")
+    with visits(file, viewport={"width": width, "height": 800}) as visited:
+        walk_about(visited)
+        for name in NAMES:
+            heading = visited.page.get_by_role("radiogroup", name=name[:50]).or_(
+                visited.page.get_by_role("combobox", name=name[:50])
+            )
+            assert heading.count() >= 1, name[:50]
+
+
+@contextmanager
+def hosted(bundle):
+    """Serve a bundle from a thread of this process; give its address."""
+    import uvicorn
+
+    opened = listen(None)
+    config = uvicorn.Config(Site(bundle), log_level="warning", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
+    thread.start()
+    yield f"http://127.0.0.1:{opened.getsockname()[1]}/"
+    server.should_exit = True
+    thread.join()
+    opened.close()
+
+
+def test_the_server_shows_hostile_names_as_text_and_asks_only_itself(browser, poisoned):
+    with hosted(poisoned) as address:
+        context = browser.new_context()
+        visited = Visit(context.new_page(), address).ready()
+        walk_about(visited)
+        assert visited.said == []
+        assert {url.startswith((address, "blob:", "data:")) for url in visited.asked} == {True}
+        context.close()
+
+
+@pytest.mark.parametrize("name", ["0/decoder", "0/codes"])
+def test_a_changed_block_from_the_server_is_refused(browser, bundle, name):
+    content = bytearray(bundle.blocks[name])
+    content[len(content) // 2] ^= 1
+    bundle.blocks[name] = bytes(content)
+    with hosted(bundle) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_role("alert").filter(has_text="changed or damaged").wait_for()
+        assert page.get_by_role("slider").count() == 0
+        page.close()
+
+
+def test_a_changed_page_in_the_runs_folder_is_not_taken_up(copied, made, bundle):
+    content = bytearray(bundle.blocks["0/codes"])
+    content[0] ^= 1
+    bundle.blocks["0/codes"] = bytes(content)
+    (copied.path / PAGE).write_text(to_html(bundle))
+    assert prepare([copied]).blocks["0/codes"] == made.blocks["0/codes"]
+
+
+def test_another_schema_is_refused_with_a_sentence(bundle, visit):
+    bundle.manifest["schema"] = 2
+    page, _, _ = visit(to_html(bundle))
+    page.get_by_role("alert").filter(has_text="schema 2; this page reads schema 1").wait_for()

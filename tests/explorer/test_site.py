@@ -1,17 +1,14 @@
 """The server answers this machine's own browser with the files of its runs, and nobody with more."""
 
 import gzip
-import http.client
 import itertools
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from serving import fetch, serving
 
 from distaff.errors import InputError
 from distaff.explorer.document import to_html
@@ -172,23 +169,8 @@ def test_a_port_that_is_taken_is_one_line():
 def served(plane_run, made):
     """The command itself, in a process of its own, on a page made before."""
     (plane_run.path / PAGE).write_text(to_html(made))
-    command = [sys.executable, "-m", "distaff", "explore", str(plane_run.path), "--no-open"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
-    ) as process:
-        line = process.stdout.readline()
-        assert line.startswith("http://127.0.0.1:"), process.stderr.read()
-        yield process, int(line.split("/")[2].partition(":")[2])
-        process.kill()
-
-
-def fetch(port, path, **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", path, headers=headers)
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    return answer.status, body
+    with serving(plane_run.path) as started:
+        yield started
 
 
 def test_the_command_serves_many_at_once_and_ends_on_ctrl_c(served, made):
