@@ -8,6 +8,7 @@ from charts import Chart
 from PIL import Image, ImageSequence
 from visiting import assert_same, levels, pixels
 
+from distaff.figures.mixes import class_end, mixed_attribute
 from distaff.model import End, walk
 
 GAP = 2
@@ -48,7 +49,7 @@ def steps(visited):
 
 
 def choose(visited, letter, label):
-    visited.page.get_by_role("combobox", name=f"Choose {letter}").select_option(label=label)
+    visited.page.get_by_role("combobox", name=f"{letter}, where the way").select_option(label=label)
     visited.settle()
 
 
@@ -77,8 +78,10 @@ def test_ends_are_chosen_and_the_classes_on_the_way_are_named(plane, classes):
     for letter, digit in (("A", "1"), ("B", "6")):
         choose(plane, letter, digit)
     first, last = ends(plane)
-    named = plane.state("[s.from.name, s.to.name]")
-    assert all(digit in name for digit, name in zip("16", named, strict=True))
+    shown = classes.shown
+    for end, value in ((first, 1.0), (last, 6.0)):
+        # Where `distaff mix` begins and ends.
+        np.testing.assert_array_equal(end.code, class_end(shown, mixed_attribute(shown), value).code)
     codes = walk(classes.model, first, last, steps=60).codes
     on_the_way = [str(int(each)) for each in classes.model.read(codes)["digit"]]
     expected = [each for i, each in enumerate(on_the_way) if i == 0 or each != on_the_way[i - 1]]

@@ -67,7 +67,7 @@ def test_the_way_from_0_to_8_plays(plane, digits):
     page = plane.page
     plane.open("Mix")
     for letter, digit in (("A", "0"), ("B", "8")):
-        page.get_by_role("combobox", name=f"Choose {letter}").select_option(label=digit)
+        page.get_by_role("combobox", name=f"{letter}, where the way").select_option(label=digit)
     plane.settle()
     ends = [np.array(plane.state(f"Array.from(s.{name}.code)"), dtype=np.float32) for name in ("from", "to")]
     assert run.model.read(np.stack(ends))["digit"].tolist() == [0, 8]

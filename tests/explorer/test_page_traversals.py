@@ -5,8 +5,9 @@ import pytest
 from PIL import Image, ImageSequence
 from visiting import assert_same, levels, pixels
 
+from distaff.figures.activity import activity
 from distaff.figures.sweeps import swept
-from distaff.figures.traversals import path
+from distaff.figures.traversals import path, traversals
 
 GAP, NAMES = 2, 130
 """Pixels between the pictures of a saved grid, and for the names at its left."""
@@ -34,14 +35,24 @@ def grid(visited):
 
 def moved(page, visited, latent):
     """Return the pictures of Python's traversal of one latent from the code that the page shows."""
-    codes = page.shown.trained.codes
-    low, high = np.percentile(codes[:, latent.index], (1, 99))
-    values = path(low, float(visited.code[latent.index]), high)
+    found = activity(page.shown)
+    (place,) = np.flatnonzero(found.columns == latent.index)
+    values = path(found.low[place], float(visited.code[latent.index]), found.high[place])
     rows = np.repeat(visited.code[None], len(values), axis=0)
     rows[:, latent.index] = values
     told = visited.state("Object.values(s.condition)")
     known = {name: np.repeat(np.float32(told[0]), len(rows)) for name in page.model.condition}
     return page.model.decode(rows, attributes=known or None)
+
+
+@pytest.mark.parametrize("name", ["classes", "plain", "told"])
+def test_a_page_begins_with_the_figure_of_traversals(request, visits, monkeypatch, name):
+    page = request.getfixturevalue(name)
+    monkeypatch.setattr("distaff.figures.traversals.sheet", lambda rows, *_, **__: rows)
+    with opened(visits, page) as visited:
+        shown = grid(visited)
+    for row in traversals(page.shown):
+        assert_same(shown[row.label.removesuffix(" (idle)")], row.pictures)
 
 
 @pytest.mark.parametrize("name", ["classes", "plain", "told", "sprites"])
