@@ -10,6 +10,10 @@ class InputError(ValueError):
     """Something the user gave is wrong; its message is one line. The command line exits with 2."""
 
 
+class EchoError(InputError):
+    """Something went wrong in another process of the same run, which tells the user; this one only ends."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say the known name nearest to `name`, or list them all when none is near.
 

@@ -166,19 +166,23 @@ class Run:
             "attributes.json",
             {"image_shape": list(shape), "attributes": [each.model_dump(mode="json") for each in attributes]},
         )
-        atomic_write(self.path / "recipe.yaml", to_yaml(recipe).encode())
+        self.write("recipe.yaml", to_yaml(recipe).encode())
 
     def write_weights(self, autoencoder: nn.Module, objective: nn.Module) -> None:
         """Write model.safetensors."""
         both = nn.ModuleDict({"model": autoencoder, "objective": objective})
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in both.state_dict().items()}
         content = safetensors.torch.save(tensors, metadata={"sha256": _digest(tensors)})
-        atomic_write(self.path / "model.safetensors", content)
+        self.write("model.safetensors", content)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file of the run; NaN and infinities become null."""
         text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-        atomic_write(self.path / name, (text + "\n").encode())
+        self.write(name, (text + "\n").encode())
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file of the run, whole or not at all."""
+        atomic_write(self.path / name, content)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read a JSON file of the run; raises InputError when it is missing or damaged."""

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from distaff.cli.app import app
-from distaff.errors import InputError
+from distaff.errors import EchoError, InputError
 
 FAULT, MISUSE, INTERRUPTED = 1, 2, 130
 """Exit codes: distaff is at fault; the input or the command needs mending; Ctrl-C."""
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         try:
             result = command.main(words or ["--help"], prog_name="distaff", standalone_mode=False)
+        except EchoError:
+            return 0
         except InputError as error:
             return _fail(str(error), MISUSE, debug=debug)
         except typer.TyperException as error:

@@ -67,8 +67,8 @@ def train(
 
     with stoppable(again) as stop:
         from distaff.recipe import parse_settings
+        from distaff.training import is_writer, wanted_recipe
         from distaff.training import train as run_training
-        from distaff.training import wanted_recipe
 
         changes: dict[str, Any] = parse_settings(settings or [])
         if skip_bad:
@@ -77,7 +77,9 @@ def train(
         if wanted_recipe(recipe, data, changes, steps, seed).train.replicas > 1:
             _train_replicas(recipe, out=out, resume=resume, **asked)
         else:
-            tell(run_training(recipe, out=out, resume=resume, **asked), stop, no_page=no_page)
+            run = run_training(recipe, out=out, resume=resume, **asked)
+            if is_writer():
+                tell(run, stop, no_page=no_page)
 
 
 def tell(run: Run, stop: Stop, *, no_page: bool) -> None:

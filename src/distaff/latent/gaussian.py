@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from distaff.latent.block import Block, Domain, Penalty, State
+from distaff.share import normal
 from distaff.spec import Spec
 
 Scale = Literal["exp", "softplus"]
@@ -28,7 +29,7 @@ def split_head(numbers: Tensor, scale: Scale) -> tuple[Tensor, Tensor]:
 
 def reparametrise(mean: Tensor, log_variance: Tensor, generator: torch.Generator | None) -> Tensor:
     """Draw mean + sigma epsilon with epsilon ~ N(0, I): [b, d], [b, d] -> [b, d]."""
-    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    noise = normal(mean.shape, generator, device=mean.device, dtype=mean.dtype)
     return mean + torch.exp(0.5 * log_variance) * noise
 
 

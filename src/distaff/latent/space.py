@@ -15,6 +15,7 @@ from distaff.latent.gaussian import Gaussian
 from distaff.latent.l2 import L2
 from distaff.latent.sampled import Sampled
 from distaff.latent.softmax import Softmax
+from distaff.share import uniform
 from distaff.spec import one_of
 
 LatentSpec = Annotated[
@@ -81,7 +82,7 @@ class LatentSpace(nn.Module):
             if not block.teach or values is None:
                 continue
             code = states[block.name].code
-            drawn = torch.rand(values.shape, generator=generator, device=values.device) < block.teach
+            drawn = uniform(values.shape, generator, device=values.device) < block.teach
             taught = (drawn & ~values.isnan()).unsqueeze(1)
             states[block.name].code = torch.where(taught, block.write(values.nan_to_num()).to(code), code)
 

@@ -76,7 +76,7 @@ class ClassifyTerm(Term):
             return functional.cross_entropy(logits[rows], labels.long(), reduction="none")
 
         nats = skip_unlabelled(loss, batch.labels[self.attribute])
-        value = mean_known(nats)
+        value = mean_known(nats, batch.share)
         # The classifier's gradient has weight 1 and the encoder's the scheduled one; the number added to
         # the loss is the weighted one.
         return Contribution(value + (weights[self.name] - 1) * value.detach(), {self.name: nats})

@@ -53,10 +53,13 @@ class KLTerm(Term):
         nats = self.per_dimension(output, model)
         values = {self.name: nats.sum(1)}
         mean = nats.mean(0)
+        capacity = weights.get(f"{self.name}.capacity")
+        if self.free_bits or capacity is not None:
+            # Elsewhere the mean is taken of the losses, which is the same.
+            mean = batch.share.mean(mean)
         if self.free_bits:
             mean = mean.clamp(min=self.free_bits)
         loss = mean.mean() if self.average else mean.sum()
-        capacity = weights.get(f"{self.name}.capacity")
         if capacity is not None:
             loss = (loss - capacity).abs()
         return Contribution(weights[self.name] * loss, values)

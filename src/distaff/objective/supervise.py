@@ -38,7 +38,9 @@ class SuperviseTerm(Term):
                 return block.supervised_loss(state.rows(rows), labels)
 
             values[f"{self.name}.{name}"] = skip_unlabelled(loss, batch.labels[name])
-        total = sum((mean_known(each) for each in values.values()), start=output.code.new_zeros(()))
+        total = sum(
+            (mean_known(each, batch.share) for each in values.values()), start=output.code.new_zeros(())
+        )
         return Contribution(weights[self.name] * total, values)
 
     def columns(self) -> list[str]:

@@ -13,15 +13,20 @@ from distaff.autoencoder import Autoencoder, Output
 from distaff.errors import InputError
 from distaff.latent import Domain
 from distaff.schedule import Schedule
+from distaff.share import WHOLE, Share
 from distaff.spec import Spec
 
 
 @dataclass
 class Batch:
-    """Pictures [b, c, h, w] in [0, 1] and the known labels, a float [b] by attribute, NaN where missing."""
+    """Pictures [b, c, h, w] in [0, 1] and the known labels, a float [b] by attribute, NaN where missing.
+
+    `share` says which part of a batch that several processes share this is.
+    """
 
     images: Tensor
     labels: dict[str, Tensor]
+    share: Share = WHOLE
 
 
 @dataclass
@@ -61,10 +66,12 @@ class TermSpec(Spec):
         """Return the term for a model over attributes `domains`."""
 
 
-def mean_known(values: Tensor) -> Tensor:
-    """Return the mean of the values that are known; 0 with a gradient of 0 when none is."""
+def mean_known(values: Tensor, share: Share = WHOLE) -> Tensor:
+    """Return the mean of the whole batch's known values; 0 with a gradient of 0 when none is."""
     known = ~values.isnan()
-    return torch.where(known, values, torch.zeros_like(values)).sum() / known.sum().clamp(min=1)
+    total = torch.where(known, values, torch.zeros_like(values)).sum()
+    total, count = share.mean(torch.stack([total, known.sum().to(total.dtype)])).unbind()
+    return total / count.clamp(min=1 / share.of)
 
 
 def skip_unlabelled(loss: Any, labels: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ the same lines of YAML.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from distaff.data import DataOptions
 from distaff.errors import InputError, nearest
@@ -53,6 +53,8 @@ class TrainOptions(Record):
     counted once every schedule has ended (None: never).
     `shuffle`: the order of the pictures; all are mixed (pictures), or blocks of neighbours (blocks), which a
     disk reads faster; auto: blocks where more than 1 GiB of them stays on disk.
+    `devices`: processes of this machine that share every batch, each with a GPU where there are any (auto:
+    one, or as many as torchrun starts); `nodes`: machines that do. The result does not depend on them.
     `labelled_share`: at least this share of every batch carries a label, where only some pictures do.
     `adam_betas`: how much Adam keeps of its means of the gradient and of its square. `replicas`: how many
     models to train, each a run of its own, with `seed`, `seed` + 1, ...
@@ -72,7 +74,15 @@ class TrainOptions(Record):
     patience: int | None = Field(default=None, ge=1)
     labelled_share: float = Field(default=0.0, ge=0, lt=1)
     adam_betas: tuple[Decay, Decay] = (0.9, 0.999)
+    devices: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    nodes: int = Field(default=1, ge=1)
     gradient_clip: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _share_one_model(self) -> Self:
+        if self.replicas > 1 and (self.nodes > 1 or self.devices not in ("auto", 1)):
+            raise ValueError("replicas of a model share no devices: leave devices and nodes at 1")
+        return self
 
 
 class Recipe(Record):

@@ -128,8 +128,11 @@ class Checkpointer(Callback):
         batch_idx: int,
     ) -> None:
         """Write one when its time has come; a loss that has broken is named when its row is due."""
+        assert isinstance(pl_module, Trainee)
         self._batch = batch
-        if trainer.global_step % self.every == 0 or time.monotonic() - self._time >= self.seconds:
+        # Asked at every step: clocks differ between the processes of a run, and all must save together.
+        in_time = pl_module.agree("save", wished=time.monotonic() - self._time >= self.seconds)
+        if trainer.global_step % self.every == 0 or in_time:
             self._save(trainer, pl_module)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -13,7 +13,6 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from distaff.data import AttributeTable, Images
-from distaff.files import atomic_write
 from distaff.model import Collapse, judge_collapse, kl_by_dimension
 from distaff.run import Run
 from distaff.training.batches import Rows, take
@@ -119,7 +118,7 @@ class History(Callback):
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        atomic_write(self.run.path / "history.csv", text.getvalue().encode())
+        self.run.write("history.csv", text.getvalue().encode())
 
     def _close_row(self, trainee: Trainee) -> None:
         self.rows.append(self._train_row(trainee))

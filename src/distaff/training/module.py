@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import lightning
 import torch
@@ -13,9 +14,14 @@ from distaff.data import Attribute
 from distaff.model import condition_code, domains
 from distaff.objective import Batch, Loss, Objective
 from distaff.recipe import Recipe
+from distaff.share import WHOLE, Share, SharedGenerator, uniform
 from distaff.training.batches import RawBatch
-from distaff.training.losses import Losses
+from distaff.training.losses import TOTAL, Losses
 
+HEAR_EVERY = 10
+"""Steps after which the processes of a run on several GPUs hear of each other's wishes."""
+Wish = Literal["stop", "save"]
+WISHES: tuple[Wish, ...] = get_args(Wish)
 UNKNOWN_SHARE = 0.1
 """How many pictures the encoder of a conditional model sees without their condition in training."""
 
@@ -34,8 +40,11 @@ class Trainee(lightning.LightningModule):
         self.model, self.objective = model, objective
         self.last: Loss | None = None
         self.weights: dict[str, float] = objective.weights(0)
+        self._wishes: dict[str, bool] = {}
+        self._heard: set[str] = set()
         self._domains = domains(attributes)
-        self._noise: torch.Generator | None = None
+        self.share = WHOLE
+        self._noise: SharedGenerator | None = None
 
     def evaluate(self, batch: RawBatch, stream: int = 0) -> tuple[Loss, Output]:
         """Return the loss and output of a raw batch under the present weights.
@@ -46,13 +55,14 @@ class Trainee(lightning.LightningModule):
         images = images.contiguous(memory_format=torch.channels_last)
         values = batch[1].to(self.device, non_blocking=True)
         labels = {attribute.name: values[:, i] for i, attribute in enumerate(self.attributes)}
-        generator = self._generator(stream)
+        share = WHOLE if stream else self.share
+        generator = self._generator(stream, share)
         condition = condition_code(self.recipe.condition, self._domains, labels)
         seen = condition
         if self.training and condition is not None:
             # So that the encoder learns to read the style of pictures whose condition is unknown. The decoder
             # is always told: it would otherwise look for the class in z, and z would come to hold it.
-            hidden = torch.rand(len(values), generator=generator, device=self.device) < UNKNOWN_SHARE
+            hidden = uniform((len(values),), generator, device=self.device) < UNKNOWN_SHARE
             seen = condition.masked_fill(hidden.unsqueeze(1), 0)
         output = self.model(
             images,
@@ -62,14 +72,45 @@ class Trainee(lightning.LightningModule):
             generator=generator,
         )
         with torch.autocast(self.device.type, enabled=False):
-            loss: Loss = self.objective(Batch(images, labels), output, self.model, self.weights)
+            loss: Loss = self.objective(Batch(images, labels, share), output, self.model, self.weights)
         return loss, output
 
     def training_step(self, batch: RawBatch, batch_idx: int) -> Tensor:
         """Return the loss to minimise, nats per image."""
         self.weights = self.objective.weights(self.global_step)
-        self.last, _ = self.evaluate(batch)
-        return self.last.total
+        loss, _ = self.evaluate(batch)
+        self.last = self._gathered(loss)
+        return loss.total
+
+    def _gathered(self, loss: Loss) -> Loss:
+        """Return the loss of the whole batch, and hear what any of the processes wishes."""
+        if self.share.of == 1:
+            return loss
+        size = len(next(iter(loss.values.values())))
+        bits = sum(2**place for place, wish in enumerate(WISHES) if self._wishes.get(wish))
+        told = torch.full((size,), float(bits), device=self.device)
+        columns = [told, loss.total.detach().expand(size), *(each.detach() for each in loss.values.values())]
+        rows = torch.stack([each.float() for each in columns], dim=1)
+        told, totals, *nats = self.share.gather(rows).unbind(1)
+        self._heard = set()
+        # A look at a number waits for the device, which would otherwise be given its next steps meanwhile.
+        if self.device.type == "cpu" or self.global_step % HEAR_EVERY == 0:
+            numbers = {int(each) for each in told.tolist()}
+            self._heard = {
+                wish for place, wish in enumerate(WISHES) if any(number >> place & 1 for number in numbers)
+            }
+        return Loss(totals.mean(), dict(zip(loss.values, nats, strict=True)))
+
+    def agree(self, wish: Wish, *, wished: bool) -> bool:
+        """Tell whether all processes of the run do now what this one, or another, wishes.
+
+        Alone, at once. Else the wish is sent with the losses of the next step, so that all hear of it after
+        the same one.
+        """
+        if self.share.of == 1:
+            return wished
+        self._wishes[wish] = wished
+        return wish in self._heard
 
     def on_train_batch_start(self, batch: RawBatch, batch_idx: int) -> None:
         """Set this step's learning rate."""
@@ -97,7 +138,17 @@ class Trainee(lightning.LightningModule):
         """Return what is no longer a finite number: a weight, or a term of the loss that the weights give.
 
         The loss of a step is that of the weights before it, and so says nothing of what the step has made.
+        What one process of a run finds in its part of the batch, all return.
         """
+        found = self._broken(batch)
+        if self.share.of == 1:
+            return found
+        names = [f"the weight {name}" for name in self.state_dict()] + [*self.objective.columns(), TOTAL]
+        place = torch.tensor([len(names) if found is None else names.index(found)], device=self.device)
+        first = int(self.share.gather(place).min())
+        return names[first] if first < len(names) else None
+
+    def _broken(self, batch: RawBatch) -> str | None:
         for name, tensor in self.state_dict().items():
             if not bool(tensor.isfinite().all()):
                 return f"the weight {name}"
@@ -116,9 +167,10 @@ class Trainee(lightning.LightningModule):
         """Leave the move to `evaluate`, which also turns bytes to floats on the device."""
         return batch
 
-    def _generator(self, stream: int) -> torch.Generator:
+    def _generator(self, stream: int, share: Share) -> torch.Generator:
         if self._noise is None or self._noise.device.type != self.device.type:
-            self._noise = torch.Generator(self.device)
+            self._noise = SharedGenerator(self.device)
+        self._noise.share = share
         # Validation draws are the same at every step, so that its curve moves by the model alone.
         # Distinct odd multipliers keep nearby seeds, steps and streams from sharing a sequence.
         step = 0 if stream else self.global_step

@@ -17,6 +17,7 @@ from distaff.model import build, resolve
 from distaff.recipe import Recipe
 from distaff.run import Run
 from distaff.training.board import Board
+from distaff.training.devices import from_torchrun
 from distaff.training.lanes import Tell, lanes, train_all
 from distaff.training.lock import sole_trainer
 from distaff.training.pace import are_faster, lanes_for, seconds_a_step
@@ -58,6 +59,8 @@ def train_replicas(
     """
     source = data.name if isinstance(data, Dataset) else data
     wanted = wanted_recipe(recipe, source, settings, steps, seed)
+    if from_torchrun():
+        raise InputError("train.replicas: torchrun shares one model among processes; start without it")
     replicas = Replicas(wanted, None if out is None else Path(out))
     if not resume:
         replicas.refuse_begun()

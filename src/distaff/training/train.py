@@ -29,6 +29,7 @@ from distaff.training.batches import TrainBatches, valid_batches
 from distaff.training.blocks import by_blocks, shuffle_note
 from distaff.training.breakage import advising, keeping_good_weights, refuse_broken
 from distaff.training.checkpoint import Checkpointer, CheckpointFiles
+from distaff.training.devices import MuteRun, Together, agree_on, is_writer, together, trainer_options
 from distaff.training.history import History
 from distaff.training.interrupt import StopOnSignal
 from distaff.training.lock import sole_trainer
@@ -69,10 +70,10 @@ def train(
             "distaff.train_replicas trains them and returns a list"
         )
     folder = None if out is None else Path(out)
-    if folder is not None and is_begun(folder) and not resume:
-        raise InputError(f"{out}: already holds a run; resume it (--resume) or choose another --out")
-    reporter = Reporter(wanted.train.steps, show=progress)
-    with listening(), nullcontext() if folder is None else sole_trainer(folder):
+    reporter = Reporter(wanted.train.steps, show=progress and is_writer())
+    with together(), listening(), nullcontext() if folder is None else sole_trainer(folder):
+        if folder is not None and is_begun(folder) and not resume and is_writer():
+            raise InputError(f"{out}: already holds a run; resume it (--resume) or choose another --out")
         with reporter.reading():
             dataset = data if isinstance(data, Dataset) else load_data(wanted.data)
         return train_on(dataset, wanted, lambda: folder or new_folder(recipe), reporter)
@@ -88,10 +89,11 @@ def train_on(dataset: Dataset, wanted: Recipe, place: Callable[[], Path], report
     attributes, shape = dataset.attributes.attributes, dataset.images.shape[1:]
     wanted = resolve(wanted, attributes)
     autoencoder, objective = build(wanted, attributes, shape)
-    run = Run(place())
+    devices = trainer_options(wanted.train)
+    run = (Run if is_writer() else MuteRun)(agree_on(place))
     with sole_trainer(run.path), listening() as stop:
         begun = is_begun(run.path)
-        if begun:
+        if begun and is_writer():
             check_same(run.path, wanted, attributes, shape)
             refuse_broken(run)
         with stop.deferred(), reporter, advising(run, stop):
@@ -101,12 +103,12 @@ def train_on(dataset: Dataset, wanted: Recipe, place: Callable[[], Path], report
             if not begun:
                 run.write_setup(wanted, attributes, shape)
             trainee = Trainee(wanted, attributes, autoencoder, objective)
-            history, finished = _fit(run, trainee, dataset, reporter, stop)
+            history, finished = _fit(run, trainee, dataset, reporter, stop, devices)
             if history.collapse is not None:
                 reporter.say(history.collapse.sentence)
             told = {"finished": finished, "notes": reporter.notes}
             run.write_json("environment.json", environment() | told)
-    return Run.open(run.path)
+    return Run.open(run.path) if is_writer() else run
 
 
 def is_begun(folder: Path) -> bool:
@@ -156,6 +158,9 @@ def check_same(
     """Refuse to resume a run under another recipe or on other data."""
     run = Run.open(folder)
     before, now = run.recipe.to_dict(), wanted.to_dict()
+    for machine in ("devices", "nodes"):
+        # What the result does not depend on may change.
+        now["train"][machine] = before["train"][machine]
     for field in before:
         if before[field] != now[field]:
             where = field
@@ -196,22 +201,17 @@ def advice(recipe: Recipe, objective: Objective, model: Autoencoder) -> list[str
 
 
 def _fit(
-    run: Run, trainee: Trainee, dataset: Dataset, reporter: Reporter, stop: Stop
+    run: Run,
+    trainee: Trainee,
+    dataset: Dataset,
+    reporter: Reporter,
+    stop: Stop,
+    devices: dict[str, Any],
 ) -> tuple[History, bool]:
     """Train to the end, or until stopped; tell also whether it came to the end."""
     options = trainee.recipe.train
     trainee.to(memory_format=torch.channels_last)
     images, labels = dataset.images, dataset.labels
-    batches = TrainBatches(
-        images,
-        labels,
-        dataset.splits["train"],
-        options.batch,
-        options.seed,
-        lambda: trainee.global_step,
-        options.labelled_share,
-        by_blocks=by_blocks(images, options.shuffle),
-    )
     valid = valid_batches(dataset.splits["valid"], options.batch)
     history = History(run, images, labels, valid, options.valid_every, reporter)
     last_change = max(each.last_change(options.steps) for each in trainee.objective.schedules.values())
@@ -221,7 +221,8 @@ def _fit(
         history,
         patience,
         StopOnSignal(stop),
-        pictures,
+        *([pictures] if is_writer() else []),
+        Together(),
         Checkpointer(run, options.checkpoint_every, options.checkpoint_minutes),
     ]
     remove_leftovers(run.path)
@@ -231,7 +232,7 @@ def _fit(
             max_steps=options.steps,
             max_epochs=-1,
             accelerator="auto",
-            devices=1,
+            **devices,
             precision=lightning_precision(options.precision),
             plugins=[checkpoints],
             callbacks=callbacks,
@@ -241,18 +242,33 @@ def _fit(
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
+        batches = TrainBatches(
+            images,
+            labels,
+            dataset.splits["train"],
+            options.batch,
+            options.seed,
+            lambda: trainee.global_step,
+            options.labelled_share,
+            by_blocks=by_blocks(images, options.shuffle),
+            rank=trainer.global_rank,
+            of=trainer.world_size,
+        )
         try:
             trainer.fit(trainee, batches, ckpt_path=checkpoints.latest, weights_only=True)
         except SystemExit:
             # What Lightning makes of a second Ctrl-C.
             raise KeyboardInterrupt from None
     history.finish(trainee)
-    pictures.finish(trainee)
+    if is_writer():
+        pictures.finish(trainee)
     patience.keep_best(trainee)
     if trainer.global_step > 0:
         run.write_weights(trainee.model, trainee.objective)
-    stopped = stop.wished and trainer.global_step < options.steps and not patience.is_over
+    stopped = trainer.global_step < options.steps and not patience.is_over
     if stopped:
+        # The signal may have come to another process of this run.
+        stop.wished = True
         reporter.stopped(trainer.global_step, stop.how_to_go_on(run.path))
     return history, not stopped
 
@@ -264,11 +280,13 @@ class _quiet_lightning(warnings.catch_warnings):  # noqa: N801
         entered = super().__enter__()
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", message=".*isinstance.treespec.*")
-        self._logger = logging.getLogger("lightning.pytorch")
-        self._level = self._logger.level
-        self._logger.setLevel(logging.ERROR)
+        self._loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+        self._levels = [each.level for each in self._loggers]
+        for each in self._loggers:
+            each.setLevel(logging.ERROR)
         return entered
 
     def __exit__(self, *details: Any) -> None:
-        self._logger.setLevel(self._level)
+        for each, level in zip(self._loggers, self._levels, strict=True):
+            each.setLevel(level)
         super().__exit__(*details)
