@@ -174,13 +174,13 @@ def test_batch_normalisation_is_over_all_processes(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("everyone", [True, False])
-def test_a_stopped_run_resumes_exactly_on_as_many_and_closely_on_one(folder, everyone):
+def test_a_signal_to_one_or_to_all_ends_all_after_the_same_step(folder, everyone):
     more = ("--set", "train.steps=4000", "--set", "train.devices=2")
     process = start(folder, "-m", "distaff", *words(f"stopped-{everyone}", *more))
     run = folder / f"stopped-{everyone}"
     wait_for(run / "checkpoint.ckpt")
     for each in [process.pid, *(children(process.pid) if everyone else [])]:
-        os.kill(each, signal.SIGTERM if not everyone else signal.SIGINT)
+        os.kill(each, signal.SIGINT if everyone else signal.SIGTERM)
     code, _, err = ended(process)
     assert code == 0, err
     assert err.count("Stopped at step") == 1
