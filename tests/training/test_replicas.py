@@ -248,7 +248,7 @@ def test_a_stop_says_where_each_is_and_how_to_go_on(in_a_row, tmp_path, monkeypa
     assert [run.path.name for run in runs] == ["seed-5", "seed-6"]
     said = capsys.readouterr().err
     assert (
-        f"Stopped: seed-6 at step 8, seed-7 before its first step of {STEPS}. "
+        f"Stopped: seed-6 at step 8 of {STEPS}, seed-7 at step 0 of {STEPS}. "
         f"Go on with: the same call and resume=True, out='{tmp_path / 'runs'}'"
     ) in said
 
@@ -272,6 +272,8 @@ def test_a_step_is_measured_as_it_is_trained():
     with lanes.lanes(2, lambda *_: None, lambda: float(os.getpid())) as opened:
         mean = sum(lane.process.pid for lane in opened) / 2
         assert lanes.measure_all(opened) == mean != os.getpid()
+    with lanes.lanes(2, lambda *_: None, lambda: os._exit(1)) as opened:
+        assert lanes.measure_all(opened) == float("inf")
 
 
 @pytest.mark.parametrize(

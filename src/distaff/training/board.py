@@ -23,7 +23,7 @@ class Board:
         self.stopped: dict[int, int] = {}
         self.broken: dict[int, Ended] = {}
         self.console = Console(stderr=True)
-        self._losses: dict[int, str] = {}
+        self._latest: dict[int, Moved] = {}
         self._lines: dict[int, TaskID] = {}
         self._progress: Progress | None = None
 
@@ -52,7 +52,7 @@ class Board:
         seed = message.seed
         match message:
             case Moved():
-                self._losses[seed] = message.losses
+                self._latest[seed] = message
                 self._move(message)
             case Said():
                 if message.sentence not in self.common:
@@ -67,11 +67,13 @@ class Board:
         if self.show:
             self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
-    def say_stopped(self, missing: Collection[int], how_to_go_on: str) -> None:
-        """Say where the user stopped the models, which have not begun, and how to go on."""
-        parts = [f"{self.name(seed)} at step {step}" for seed, step in sorted(self.stopped.items())]
-        parts += [f"{self.name(seed)} before its first step" for seed in sorted(missing)]
-        self.say(f"Stopped: {', '.join(parts)} of {self.steps}. Go on with: {how_to_go_on}")
+    def say_stopped(self, unfinished: Collection[int], how_to_go_on: str) -> None:
+        """Say how far the models are that the user stopped, and how to go on."""
+        parts = []
+        for seed in sorted(set(unfinished) - self.broken.keys()):
+            step = self.stopped.get(seed, self._latest[seed].step if seed in self._latest else 0)
+            parts.append(f"{self.name(seed)} at step {step} of {self.steps}")
+        self.say(f"Stopped: {', '.join(parts)}. Go on with: {how_to_go_on}")
 
     def _move(self, message: Moved) -> None:
         if self._progress is None:
@@ -88,5 +90,5 @@ class Board:
         if message.problem is not None:
             self.broken[seed] = message
             self.say(f"{self.name(seed)}: broke: {message.problem}")
-        elif seed not in self.stopped and seed in self._losses:
-            self.say(f"{self.name(seed)}: done  {self._losses[seed]}")
+        elif seed not in self.stopped and seed in self._latest:
+            self.say(f"{self.name(seed)}: done  {self._latest[seed].losses}")

@@ -8,6 +8,7 @@ numbers independent of how many others were trained beside it.
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -83,10 +84,13 @@ def lanes(count: int, work: Work, measure: Callable[[], float]) -> Iterator[list
 
 
 def measure_all(opened: Sequence[Lane]) -> float:
-    """Return the mean of what the processes measure, all at the same time."""
-    for lane in opened:
-        lane.pipe.send(None)
-    return sum(float(lane.pipe.recv()) for lane in opened) / len(opened)
+    """Return the mean of what the processes measure, all at the same time; infinity when one dies of it."""
+    try:
+        for lane in opened:
+            lane.pipe.send(None)
+        return sum(float(lane.pipe.recv()) for lane in opened) / len(opened)
+    except (EOFError, OSError):
+        return math.inf
 
 
 def train_all(opened: Sequence[Lane], seeds: Sequence[int], tell: Tell) -> bool:

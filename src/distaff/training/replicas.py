@@ -74,8 +74,7 @@ def train_replicas(
             held.enter_context(sole_trainer(replicas.folder))
         board = Board(name, wanted.train.steps, common, show=progress)
         if replicas.train(dataset, board):
-            missing = set(replicas.unfinished()) - board.stopped.keys() - board.broken.keys()
-            board.say_stopped(missing, stop.how_to_go_on(replicas.folder))
+            board.say_stopped(replicas.unfinished(), stop.how_to_go_on(replicas.folder))
     if board.broken:
         raise _broken(wanted.train.replicas, board.broken.values(), replicas.runs())
     return replicas.runs()
