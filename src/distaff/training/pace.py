@@ -18,7 +18,7 @@ from distaff.training.lanes import Lane, measure_all
 from distaff.training.module import Trainee
 from distaff.training.precision import lightning_precision
 
-WARM, FEWEST, LONG = 2, 3, 0.5
+WARM, FEWEST, LONG = 2, 3, 0.25
 """Steps that are not counted, the fewest that are, and the seconds after which counting ends."""
 
 
