@@ -184,8 +184,11 @@ export class Plane {
     base.clearRect(0, 0, this.base.width, this.base.height);
     const { borders, dark, thumbnails } = this.context.state.values;
     this.regions?.draw(base, this.lens, dark ? "#f4f6f8" : "#1c1e21", borders);
-    const many = this.source.count > 30_000;
-    const radius = Math.min(6, (many ? 1 : 1.5) * this.ratio * Math.max(this.lens.zoom, 1) ** 0.35);
+    const { count } = this.source;
+    const many = count > 30_000;
+    // 10,000 dots show a crowd, a few dozen must each be seen.
+    const plain = many ? 1 : Math.max(1.5, 4 - Math.log10(Math.max(count, 30) / 30));
+    const radius = Math.min(6, plain * this.ratio * Math.max(this.lens.zoom, 1) ** 0.35);
     const edge = !many && radius >= 2 ? packed(dark ? [22, 25, 29] : [255, 255, 255], 235) : 0;
     this.raster.draw(this.lens, this.source.points, this.colours, radius, edge);
     if (thumbnails) this.drawThumbnails();

@@ -72,7 +72,7 @@ function collapsed({ run }) {
   if (!free.length || free.some((latent) => latent.active)) return null;
   const what = run.kind === "attributes" ? "style" : run.kind === "conditional" ? "style" : "code";
   const only = { attributes: "Only the named attributes change a picture. ", conditional: `Only the ${run.run.condition.join(", ")} changes a picture. `, classes: "", plain: "" }[run.kind];
-  return h("p", { class: "verdict" }, h("b", null, term("collapsed", "Collapsed: ")), `the model ignores its ${what}, so moving a latent changes nothing. ${only}A smaller KL weight, or one that grows slowly from 0, helps.`);
+  return h("p", { class: "verdict" }, h("b", null, term("collapsed", "Collapsed")), `: the model ignores its ${what}, so moving a latent changes nothing. ${only}A smaller KL weight, or one that grows slowly from 0, helps.`);
 }
 
 /** @param {Context} context */

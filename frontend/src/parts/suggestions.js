@@ -26,7 +26,9 @@ export function suggestions(context) {
       },
     });
   }
-  if (run.kind === "classes" || run.kind === "plain") {
+  const collapsed = run.free.length > 0 && !run.run.latents.some((latent) => latent.attribute === null && latent.active);
+  if (collapsed) found.push({ text: "See how the training went", act: () => context.go("numbers") });
+  if ((run.kind === "classes" || run.kind === "plain") && !collapsed) {
     const [a, b] = [state.values.from.name, state.values.to.name];
     found.push({
       text: run.reader.attribute ? `Play the path from ${short(a)} to ${short(b)}` : "Play a path between two pictures",
