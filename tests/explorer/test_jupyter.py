@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,14 +13,16 @@ import nbformat
 import numpy as np
 import pytest
 
-from distaff.explorer.document import to_html
+from distaff.explorer.document import read_html, to_html
 from distaff.explorer.prepare import PAGE
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
 TOKEN = "a-token-of-this-test"
 SHOW = "import distaff\nexplorer = distaff.explore({path!r})\nexplorer"
 READ = "print(explorer.latents, explorer.selection)"
+COUNT = "heard = []\nexplorer.observe(lambda change: heard.append(change['new']), names='latents')"
 CELLS = [SHOW, READ, READ, "explorer.latents = [0.25, -0.5]", READ, "explorer.selection = 3", READ]
+CELLS += [COUNT, "print(len(heard))", "print(explorer.to_html('page.html'))"]
 
 pytestmark = pytest.mark.slow
 
@@ -47,22 +50,38 @@ def lab(plane_run, made, tmp_path):
                 break
             except OSError:
                 time.sleep(0.2)
-        yield f"{address}/lab/tree/try.ipynb?token={TOKEN}&reset"
+        yield f"{address}/lab/tree/try.ipynb?token={TOKEN}&reset", tmp_path
         process.terminate()
 
 
 def run_cell(page, number):
-    page.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
+    """Run a cell; JupyterLab drops one that it is given before its kernel listens, though it says idle."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+    from playwright.sync_api import TimeoutError as NotYet
+
+    begun = cell.locator(".jp-InputPrompt").filter(has_text=re.compile(r"\[(\*|\d+)\]"))
+    for _ in range(30):
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Shift+Enter")
+        try:
+            begun.wait_for(timeout=2_000)
+        except NotYet:
+            continue
+        return
+    pytest.fail(f"JupyterLab does not run cell {number}")
+
+
+def output(page, number):
+    found = page.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".jp-OutputArea-output pre")
+    found.wait_for()
+    return found.inner_text().strip()
 
 
 def read(page, number):
     """Run a cell that prints the latents and the selection, once the page has sent what changed."""
     page.wait_for_timeout(1000)
     run_cell(page, number)
-    output = page.locator(".jp-Notebook .jp-CodeCell").nth(number).locator(".jp-OutputArea-output pre")
-    output.wait_for()
-    latents, _, selection = output.inner_text().strip().rpartition(" ")
+    latents, _, selection = output(page, number).rpartition(" ")
     return json.loads(latents), int(selection)
 
 
@@ -72,12 +91,13 @@ def test_the_widget_shows_and_both_sides_stay_in_step(lab, made, browser):
     codes = np.frombuffer(made.blocks["0/codes"], dtype=np.float16).reshape(-1, 2)
     page = browser.new_page(viewport={"width": 1440, "height": 1200})
     page.set_default_timeout(30_000)
-    page.goto(lab)
+    address, folder = lab
+    page.goto(address)
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
     run_cell(page, 0)
     slider = page.locator(".jp-OutputArea-output").get_by_role("slider").first
-    slider.wait_for()
+    slider.wait_for(timeout=120_000)
     (before, _), _ = read(page, 1)
     slider.focus()
     page.keyboard.press("ArrowRight")
@@ -91,4 +111,15 @@ def test_the_widget_shows_and_both_sides_stay_in_step(lab, made, browser):
     latents, selection = read(page, 6)
     assert latents == pytest.approx(codes[3].tolist(), abs=1e-3)
     assert selection == 3
+    run_cell(page, 7)
+    slider.focus()
+    for _ in range(40):
+        page.keyboard.press("ArrowRight")
+    # Python hears of a drag, but not of each of its steps.
+    page.wait_for_timeout(1000)
+    run_cell(page, 8)
+    assert 1 <= int(output(page, 8)) < 40
+    run_cell(page, 9)
+    assert output(page, 9) == "page.html"
+    assert read_html(folder / "page.html").blocks == made.blocks
     page.close()
