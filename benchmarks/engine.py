@@ -1,0 +1,147 @@
+"""How fast distaff trains beside what people would pick instead: the same network, batch and pictures.
+
+Every side is a process of its own that trains two epochs, the second of which counts. They take turns, so
+that what the machine does meanwhile meets all alike. Medians of ROUNDS, and the median of the ratios round by
+round. distaff is the command as it ships, with its history, validation, checkpoints and, on a terminal, its
+progress.
+
+pythae and Keras come into environments of their own under build/peers when they can be installed; else their
+columns stay empty. Usage: python benchmarks/engine.py [ROUNDS]
+"""
+
+import csv
+import json
+import os
+import pty
+import statistics
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from distaff.data import load
+from distaff.data.options import DataOptions
+
+HERE = Path(__file__).parent
+BUILD = HERE.parent / "build" / "peers"
+PEERS = {
+    "pythae": ("pythae_trainer.py", [f"torch=={torch.__version__.partition('+')[0]}"], ["pythae"]),
+    "keras": ("keras_example.py", [], ["tensorflow-cpu", "keras"]),
+}
+"""The script of each peer, and what to install for it, first and second."""
+TASKS = {
+    "mlp": ("mlp: {hidden: [512, 256]}", 16, 28, 128, 60_032),
+    "conv": ("conv: {channels: [32, 32, 64, 64], hidden: [256]}", 10, 64, 64, 12_800),
+    "keras": ("keras: {channels: [32, 64], hidden: [16]}", 2, 28, 128, 12_800),
+}
+"""Network, latents, side of the pictures, batch, pictures of an epoch."""
+EPOCHS = 2
+
+
+def pictures(side: int, count: int) -> np.ndarray:
+    """Return sprites, cut to their middle where smaller ones are wanted: uint8 [n, 1, side, side]."""
+    drawn = load(DataOptions(source="sprites", count=count)).images.take(slice(0, count))
+    edge = (drawn.shape[2] - side) // 2
+    return np.ascontiguousarray(drawn[:, :, edge : edge + side, edge : edge + side])
+
+
+def python_of(peer: str) -> Path | None:
+    """Return the interpreter of a peer's environment, made when it is missing; None if it cannot be."""
+    folder = BUILD / peer
+    python = folder / "bin" / "python"
+    if not (folder / ".ready").exists():
+        venv.create(folder, with_pip=True, clear=True)
+        for packages in PEERS[peer][1:]:
+            command = [python, "-m", "pip", "install", "--quiet", *packages]
+            if packages and subprocess.run(command, check=False, capture_output=True).returncode:
+                return None
+        (folder / ".ready").touch()
+    return python
+
+
+def peer_seconds(python: Path, script: str, task: str, data: Path) -> float:
+    """Return the seconds of the last epoch of another trainer."""
+    batch = TASKS[task][3]
+    command = [python, HERE / "peers" / script, task, data, str(batch), str(EPOCHS)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(json.loads(done.stdout.splitlines()[-1])[-1])
+
+
+def our_seconds(task: str, data: Path, folder: Path) -> float:
+    """Return the seconds of the last epoch of `distaff train`, run on a terminal of its own."""
+    network, latents, _, batch, count = TASKS[task]
+    epoch = count // batch
+    recipe = folder / f"{task}.yaml"
+    recipe.write_text(
+        f"about: The network of a comparison.\ndata: {{source: '{data}', valid: 0.02, test: 0.02}}\n"
+        f"network: {{{network}}}\nlatent: [gaussian: {{size: {latents}}}]\nlikelihood: bernoulli\n"
+        f"loss: [kl: {{weight: 1}}]\ntrain: {{steps: {EPOCHS * epoch}, batch: {batch}, lr: 1.0e-3}}\n"
+    )
+    out = folder / f"{task}-{len(list(folder.iterdir()))}"
+    code = on_a_terminal(
+        [sys.executable, "-m", "distaff", "train", str(recipe), "--no-page", "--out", str(out)]
+    )
+    assert code == 0, f"distaff train ended with {code}"
+    with (out / "history.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
+    seconds = {int(row["step"]): float(row["seconds"]) for row in rows}
+    first = min(step for step in seconds if step >= epoch)
+    last = max(seconds)
+    return (seconds[last] - seconds[first]) / (last - first) * epoch
+
+
+def on_a_terminal(command: list[str]) -> int:
+    """Run a command with a terminal for its output, which is read and dropped; return its exit code."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        try:
+            while os.read(ours, 65536):
+                pass
+        except OSError:
+            pass  # a terminal whose last writer has gone
+        os.close(ours)
+        return process.wait()
+
+
+def main(rounds: int) -> None:
+    folder = BUILD / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    pythons = {peer: python_of(peer) for peer in PEERS}
+    table = Table(title="Training, images a second (distaff / other)")
+    for column in ("network", "distaff", "textbook loop", "pythae", "Keras"):
+        table.add_column(column, justify="right" if column != "network" else "left")
+    for task, (_, _, side, _, count) in TASKS.items():
+        data = folder / f"{task}-pictures.npy"
+        np.save(data, pictures(side, count))
+        sides = {"textbook": (Path(sys.executable), "textbook.py")}
+        sides |= {
+            peer: (python, PEERS[peer][0])
+            for peer, python in pythons.items()
+            if python is not None and (peer != "keras" or task == "keras")
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in ("distaff", *sides)}
+        for _ in range(rounds):
+            seconds["distaff"].append(our_seconds(task, data, folder))
+            for name, (python, script) in sides.items():
+                seconds[name].append(peer_seconds(python, script, task, data))
+            print(task, {name: f"{count / each[-1]:,.0f}" for name, each in seconds.items()}, flush=True)
+        cells = [f"{count / statistics.median(seconds['distaff']):,.0f}"]
+        for name in ("textbook", *PEERS):
+            if name not in seconds:
+                cells.append("")
+                continue
+            ratios = [other / ours for ours, other in zip(seconds["distaff"], seconds[name], strict=True)]
+            speed = count / statistics.median(seconds[name])
+            cells.append(f"{speed:,.0f} ({statistics.median(ratios):.2f}x)")
+        table.add_row(task, *cells)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
