@@ -15,6 +15,7 @@ from distaff import KL, Gaussian, InputError, Recipe, Run
 from distaff.cli import main
 from distaff.recipe import to_yaml
 from distaff.training import ReplicaError, lanes, pace, pictures, replicas, train, train_replicas
+from distaff.training.lock import sole_trainer
 from distaff.training.module import Trainee
 
 STEPS = 40
@@ -214,6 +215,14 @@ def wait_for(happened):
         time.sleep(0.01)
 
 
+def is_free(folder):
+    try:
+        with sole_trainer(folder):
+            return True
+    except InputError:
+        return False
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_ends_the_first_process_every_model_is_saved_and_resumes_exactly(
     number, side_by_side, alone, tmp_path, monkeypatch
@@ -230,6 +239,8 @@ def test_whatever_ends_the_first_process_every_model_is_saved_and_resumes_exactl
     wait_for(lambda: all("finished" in run.read_json("environment.json") for run in stopped))
     assert not any(run.is_finished for run in stopped)
     assert not (folder / "seed-7").exists()
+    # The others hold the folder until they end, a moment after their last write.
+    wait_for(lambda: is_free(folder))
     for run in trained(folder, resume=True):
         assert weights(run.path) == weights(alone[run.path.name].path)
         assert rows(run.path) == rows(alone[run.path.name].path)
