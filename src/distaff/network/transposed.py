@@ -26,7 +26,8 @@ class Transposed(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: A002 - torch's name
         """Return [b, out_channels, about 2 h, about 2 w] from [b, in_channels, h, w]."""
-        if not (self.training and torch.is_grad_enabled() and input.device.type == "cpu"):
+        learns = self.training and torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        if not learns or input.device.type != "cpu":
             return super().forward(input, output_size)
         assert self.bias is not None
         if self.out_channels <= THIN and self.kernel_size == (4, 4) and self.padding == (1, 1):

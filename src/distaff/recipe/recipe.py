@@ -74,6 +74,7 @@ class TrainOptions(Record):
     patience: int | None = Field(default=None, ge=1)
     labelled_share: float = Field(default=0.0, ge=0, lt=1)
     adam_betas: tuple[Decay, Decay] = (0.9, 0.999)
+    compile: bool = False
     devices: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     nodes: int = Field(default=1, ge=1)
     gradient_clip: float | None = Field(default=None, gt=0)

@@ -29,6 +29,7 @@ from distaff.training.batches import TrainBatches, valid_batches
 from distaff.training.blocks import by_blocks, shuffle_note
 from distaff.training.breakage import advising, keeping_good_weights, refuse_broken
 from distaff.training.checkpoint import Checkpointer, CheckpointFiles
+from distaff.training.compiling import compile_networks
 from distaff.training.devices import MuteRun, Together, agree_on, is_writer, together, trainer_options
 from distaff.training.history import History
 from distaff.training.interrupt import StopOnSignal
@@ -228,6 +229,8 @@ def _fit(
     remove_leftovers(run.path)
     checkpoints = CheckpointFiles(run.path, reporter.say)
     with _quiet_lightning(), keeping_good_weights(run, trainee, patience, checkpoints):
+        if options.compile:
+            compile_networks(trainee.model)
         trainer = lightning.Trainer(
             max_steps=options.steps,
             max_epochs=-1,
@@ -280,6 +283,9 @@ class _quiet_lightning(warnings.catch_warnings):  # noqa: N801
         entered = super().__enter__()
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", message=".*isinstance.treespec.*")
+        # PyTorch's compiler warns of what it does itself.
+        warnings.filterwarnings("ignore", message=".*torch.jit.script_method")
+        warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not a leaf")
         self._loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
         self._levels = [each.level for each in self._loggers]
         for each in self._loggers:
