@@ -8,6 +8,8 @@ LAYERS = [
     {"out_channels": 5, "kernel_size": 4, "padding": 1},
     {"out_channels": 5, "kernel_size": 3, "padding": 1, "output_padding": (1, 0)},
     {"out_channels": 1, "kernel_size": 4, "padding": 1},
+    {"out_channels": 1, "kernel_size": 3, "padding": 1, "output_padding": (1, 0)},
+    {"out_channels": 1, "kernel_size": 4, "padding": 1, "output_padding": (0, 1)},
     {"out_channels": 3, "kernel_size": 4, "padding": 1, "output_padding": (0, 1)},
     {"out_channels": 4, "kernel_size": 4, "padding": 1, "output_padding": 1},
 ]

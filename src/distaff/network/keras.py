@@ -12,6 +12,7 @@ from typing import ClassVar
 from torch import nn
 
 from distaff.network.body import Channels, EncoderBody, ImageShape, NetworkSpec, Width, fully_connected
+from distaff.network.planes import ThinConv
 from distaff.network.transposed import Transposed
 
 
@@ -53,4 +54,4 @@ class Keras(NetworkSpec):
                 nn.ReLU(inplace=True),
             ]
             before = after
-        return nn.Sequential(*layers, nn.Conv2d(before, shape[0], 3, padding=1))
+        return nn.Sequential(*layers, ThinConv(before, shape[0], 3, padding=1))

@@ -19,6 +19,7 @@ from distaff.network.body import (
     fully_connected,
     halvings,
 )
+from distaff.network.planes import ThinConv
 
 
 class Residual(Branch):
@@ -87,5 +88,5 @@ class Resnet(NetworkSpec):
             layers += [Residual(channels[i]) for _ in range(self.blocks)]
             after = channels[max(i - 1, 0)]
             layers += [Upsample(channels[i], after, sizes[i]), nn.ReLU(inplace=True)]
-        layers.append(nn.Conv2d(channels[0], shape[0], 3, padding=1))
+        layers.append(ThinConv(channels[0], shape[0], 3, padding=1))
         return nn.Sequential(*layers)

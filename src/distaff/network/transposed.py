@@ -2,9 +2,9 @@
 
 Two things are slow there. oneDNN takes longer for the gradient of a transposed convolution's bias than for
 all its other gradients together, though it is only a sum. And a picture's one to four channels fill a part of
-the vectors: a layer that draws them is written as a convolution of 2 x 2 over the grid between the input's
-pixels, whose four outputs at each place are the square of output pixels there (as in sub-pixel convolution,
-Shi et al. 2016, https://arxiv.org/abs/1609.05158).
+the vectors. One channel is drawn by planes (see `planes`); more are by a convolution of 2 x 2 over the grid
+between the input's pixels, whose four outputs at each place are the square of output pixels there (as in
+sub-pixel convolution, Shi et al. 2016, https://arxiv.org/abs/1609.05158).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-THIN = 4
-"""Output channels up to which a layer is thin."""
+from distaff.network.planes import THIN, by_planes, learns_on_processor
+
 TAPS = ((2, 0), (3, 1))
 """Which taps of a kernel of 4 an odd and an even output row take, from the input row before and after it."""
 
@@ -26,10 +26,13 @@ class Transposed(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: A002 - torch's name
         """Return [b, out_channels, about 2 h, about 2 w] from [b, in_channels, h, w]."""
-        learns = self.training and torch.is_grad_enabled() and not torch.compiler.is_compiling()
-        if not learns or input.device.type != "cpu":
+        if not learns_on_processor(self, input):
             return super().forward(input, output_size)
         assert self.bias is not None
+        if self.out_channels == 1:
+            kernel = self.weight.permute(2, 3, 1, 0)
+            first = cast("tuple[int, int]", self.padding)
+            return by_planes(input, kernel, self.bias, 2, first, self._size(input))
         if self.out_channels <= THIN and self.kernel_size == (4, 4) and self.padding == (1, 1):
             return self._by_squares(input)
         output = functional.conv_transpose2d(
@@ -41,6 +44,20 @@ class Transposed(nn.ConvTranspose2d):
             cast("tuple[int, int]", self.output_padding),
         )
         return cast("Tensor", _BiasGradient.apply(output, self.bias))  # type: ignore[no-untyped-call]
+
+    def _size(self, images: Tensor) -> tuple[int, int]:
+        """Return the height and width of the output."""
+        height, width = (
+            2 * (side - 1) + kernel - 2 * padding + more
+            for side, kernel, padding, more in zip(
+                images.shape[2:],
+                self.kernel_size,
+                cast("tuple[int, int]", self.padding),
+                cast("tuple[int, int]", self.output_padding),
+                strict=True,
+            )
+        )
+        return height, width
 
     def _by_squares(self, images: Tensor) -> Tensor:
         """Convolve with kernels of 2 x 2, each output channel's four phases in channels of their own."""
@@ -55,10 +72,7 @@ class Transposed(nn.ConvTranspose2d):
             padding=1,
         )
         # The first square begins one pixel outside the picture.
-        height, width = (
-            2 * side + cast("tuple[int, int]", self.output_padding)[axis]
-            for axis, side in enumerate(images.shape[2:])
-        )
+        height, width = self._size(images)
         return functional.pixel_shuffle(squares, 2)[:, :, 1 : height + 1, 1 : width + 1]
 
 
