@@ -5,8 +5,10 @@ that what the machine does meanwhile meets all alike. Medians of ROUNDS, and the
 round. distaff is the command as it ships, with its history, validation, checkpoints and, on a terminal, its
 progress.
 
+Then the same for what a trained model is used for: codes of pictures, pictures of codes, new pictures.
+
 pythae and Keras come into environments of their own under build/peers when they can be installed; else their
-columns stay empty. Usage: python benchmarks/engine.py [ROUNDS]
+columns stay empty. Usage: python benchmarks/engine.py [ROUNDS [NETWORK...]]
 """
 
 import csv
@@ -16,16 +18,20 @@ import pty
 import statistics
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 
 import numpy as np
 import torch
+from peers.networks import VAE
 from rich.console import Console
 from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
 
 from distaff.data import load
 from distaff.data.options import DataOptions
+from distaff.training.precision import has_bfloat16
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "peers"
@@ -41,6 +47,8 @@ TASKS = {
 }
 """Network, latents, side of the pictures, batch, pictures of an epoch."""
 EPOCHS = 2
+USES = ("train", "encode", "decode", "generate")
+Seconds = dict[str, float]
 
 
 def pictures(side: int, count: int) -> np.ndarray:
@@ -64,16 +72,16 @@ def python_of(peer: str) -> Path | None:
     return python
 
 
-def peer_seconds(python: Path, script: str, task: str, data: Path) -> float:
-    """Return the seconds of the last epoch of another trainer."""
-    batch = TASKS[task][3]
-    command = [python, HERE / "peers" / script, task, data, str(batch), str(EPOCHS)]
+def script_seconds(python: Path, script: str, *arguments: object) -> Seconds:
+    """Return what a script of this folder has measured."""
+    command = [str(each) for each in (python, HERE / "peers" / script, *arguments)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(json.loads(done.stdout.splitlines()[-1])[-1])
+    found: Seconds = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def our_seconds(task: str, data: Path, folder: Path) -> float:
-    """Return the seconds of the last epoch of `distaff train`, run on a terminal of its own."""
+def our_seconds(task: str, data: Path, folder: Path) -> Seconds:
+    """Return the seconds of the last epoch of `distaff train`, run on a terminal, and of its uses."""
     network, latents, _, batch, count = TASKS[task]
     epoch = count // batch
     recipe = folder / f"{task}.yaml"
@@ -92,7 +100,8 @@ def our_seconds(task: str, data: Path, folder: Path) -> float:
     seconds = {int(row["step"]): float(row["seconds"]) for row in rows}
     first = min(step for step in seconds if step >= epoch)
     last = max(seconds)
-    return (seconds[last] - seconds[first]) / (last - first) * epoch
+    train = (seconds[last] - seconds[first]) / (last - first) * epoch
+    return script_seconds(Path(sys.executable), "distaff_uses.py", out, data) | {"train": train}
 
 
 def on_a_terminal(command: list[str]) -> int:
@@ -109,14 +118,37 @@ def on_a_terminal(command: list[str]) -> int:
         return process.wait()
 
 
-def main(rounds: int) -> None:
+def matmul_peak(dtype: torch.dtype) -> float:
+    """Return the floating point operations a second of large matrix products here, the best of several."""
+    one, other = torch.randn(2048, 2048).to(dtype), torch.randn(2048, 2048).to(dtype)
+    best = 0.0
+    for _ in range(8):
+        start = time.perf_counter()
+        torch.mm(one, other)
+        best = max(best, 2 * 2048**3 / (time.perf_counter() - start))
+    return best
+
+
+def operations(task: str) -> float:
+    """Return the floating point operations of a picture's step of training, forward and backward."""
+    _, _, side, batch, _ = TASKS[task]
+    model, images = VAE(task), torch.rand(batch, 1, side, side)
+    with FlopCounterMode(display=False) as counter:
+        model(images).sum().backward()
+    return counter.get_total_flops() / batch
+
+
+def main(rounds: int, chosen: list[str]) -> None:
     folder = BUILD / "work"
     folder.mkdir(parents=True, exist_ok=True)
     pythons = {peer: python_of(peer) for peer in PEERS}
-    table = Table(title="Training, images a second (distaff / other)")
-    for column in ("network", "distaff", "textbook loop", "pythae", "Keras"):
-        table.add_column(column, justify="right" if column != "network" else "left")
-    for task, (_, _, side, _, count) in TASKS.items():
+    tables = {use: Table(title=f"{use}, images a second (distaff / other)") for use in USES}
+    for table in tables.values():
+        for column in ("network", "distaff", "textbook loop", "pythae", "Keras"):
+            table.add_column(column, justify="right" if column != "network" else "left")
+    tables["train"].add_column("share of the matmul peak", justify="right")
+    for task in chosen:
+        _, _, side, batch, count = TASKS[task]
         data = folder / f"{task}-pictures.npy"
         np.save(data, pictures(side, count))
         sides = {"textbook": (Path(sys.executable), "textbook.py")}
@@ -125,23 +157,37 @@ def main(rounds: int) -> None:
             for peer, python in pythons.items()
             if python is not None and (peer != "keras" or task == "keras")
         }
-        seconds: dict[str, list[float]] = {name: [] for name in ("distaff", *sides)}
+        seconds: dict[str, list[Seconds]] = {name: [] for name in ("distaff", *sides)}
+        peaks = []
         for _ in range(rounds):
+            peaks.append(matmul_peak(torch.bfloat16 if has_bfloat16() else torch.float32))
             seconds["distaff"].append(our_seconds(task, data, folder))
             for name, (python, script) in sides.items():
-                seconds[name].append(peer_seconds(python, script, task, data))
-            print(task, {name: f"{count / each[-1]:,.0f}" for name, each in seconds.items()}, flush=True)
-        cells = [f"{count / statistics.median(seconds['distaff']):,.0f}"]
-        for name in ("textbook", *PEERS):
-            if name not in seconds:
-                cells.append("")
-                continue
-            ratios = [other / ours for ours, other in zip(seconds["distaff"], seconds[name], strict=True)]
-            speed = count / statistics.median(seconds[name])
-            cells.append(f"{speed:,.0f} ({statistics.median(ratios):.2f}x)")
-        table.add_row(task, *cells)
-    Console().print(table)
+                seconds[name].append(script_seconds(python, script, task, data, batch, EPOCHS))
+            print(
+                task,
+                {name: f"{count / each[-1]['train']:,.0f}" for name, each in seconds.items()},
+                flush=True,
+            )
+        for use, table in tables.items():
+            ours = [each[use] for each in seconds["distaff"]]
+            cells = [f"{count / statistics.median(ours):,.0f}"]
+            for name in ("textbook", *PEERS):
+                if name not in seconds:
+                    cells.append("")
+                    continue
+                theirs = [each[use] for each in seconds[name]]
+                ratio = statistics.median(other / own for own, other in zip(ours, theirs, strict=True))
+                cells.append(f"{count / statistics.median(theirs):,.0f} ({ratio:.2f}x)")
+            if use == "train":
+                rate = operations(task) * count / statistics.median(ours)
+                cells.append(
+                    f"{rate / statistics.median(peaks):.0%} of {statistics.median(peaks) / 1e9:.0f} GFLOP/s"
+                )
+            table.add_row(task, *cells)
+    for table in tables.values():
+        Console().print(table)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, sys.argv[2:] or list(TASKS))

@@ -1,6 +1,5 @@
-"""pythae's own trainer on the same networks. Prints seconds an epoch."""
+"""pythae's own trainer on the same networks. Prints seconds of the last epoch."""
 
-import json
 import sys
 import tempfile
 import time
@@ -11,9 +10,11 @@ from networks import LATENTS, bodies
 from pythae.models import VAE, VAEConfig
 from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
+from pythae.samplers import NormalSampler
 from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from pythae.trainers.training_callbacks import TrainingCallback
 from torch import nn
+from uses import BATCH, report
 
 
 class Encoder(BaseEncoder):
@@ -65,7 +66,26 @@ def main(name, data, batch, epochs):
         )
         dataset = DataProcessor.to_dataset(torch.from_numpy(images))
         BaseTrainer(model=model, train_dataset=dataset, training_config=training, callbacks=[clock]).train()
-    print(json.dumps(clock.seconds))
+    model.eval()
+    codes = encode(model, images)
+    sampler = NormalSampler(model)
+    report(
+        clock.seconds[-1],
+        encode=lambda: encode(model, images),
+        decode=lambda: decode(model, codes),
+        generate=lambda: sampler.sample(num_samples=len(codes), batch_size=BATCH).numpy(),
+    )
+
+
+@torch.no_grad()
+def encode(model, images):
+    return torch.cat([model.embed(batch) for batch in torch.from_numpy(images).split(BATCH)]).numpy()
+
+
+@torch.no_grad()
+def decode(model, codes):
+    batches = torch.from_numpy(codes).split(BATCH)
+    return torch.cat([model.decoder(batch).reconstruction for batch in batches]).numpy()
 
 
 if __name__ == "__main__":

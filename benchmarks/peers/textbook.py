@@ -1,14 +1,15 @@
-"""The loop of a textbook: a DataLoader over a TensorDataset, Adam, float32. Prints seconds an epoch."""
+"""The loop of a textbook: DataLoader over a TensorDataset, Adam, float32. Prints its last epoch's seconds."""
 
-import json
 import sys
 import time
 
 import numpy as np
 import torch
 from networks import VAE
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
+from uses import BATCH, report
 
 
 def main(name: str, data: str, batch: int, epochs: int) -> None:
@@ -31,7 +32,24 @@ def main(name: str, data: str, batch: int, epochs: int) -> None:
             loss.backward()
             optimizer.step()
         seconds.append(time.perf_counter() - start)
-    print(json.dumps(seconds))
+    codes = encode(model, images)
+    report(
+        seconds[-1],
+        encode=lambda: encode(model, images),
+        decode=lambda: decode(model, torch.from_numpy(codes)),
+        generate=lambda: decode(model, torch.randn(codes.shape)),
+    )
+
+
+@torch.no_grad()
+def encode(model: VAE, images: np.ndarray) -> np.ndarray:
+    batches = torch.from_numpy(images).split(BATCH)
+    return torch.cat([model.encode(batch.float().div(255))[0] for batch in batches]).numpy()
+
+
+@torch.no_grad()
+def decode(model: VAE, codes: Tensor) -> np.ndarray:
+    return torch.cat([torch.sigmoid(model.decode(batch)) for batch in codes.split(BATCH)]).numpy()
 
 
 if __name__ == "__main__":
