@@ -17,6 +17,7 @@ from distaff.recipe import Recipe
 from distaff.share import WHOLE, Share, SharedGenerator, uniform
 from distaff.training.batches import RawBatch
 from distaff.training.losses import TOTAL, Losses
+from distaff.training.underflow import EVERY, forget_ended
 
 HEAR_EVERY = 10
 """Steps after which the processes of a run on several GPUs hear of each other's wishes."""
@@ -113,10 +114,14 @@ class Trainee(lightning.LightningModule):
         return wish in self._heard
 
     def on_train_batch_start(self, batch: RawBatch, batch_idx: int) -> None:
-        """Set this step's learning rate."""
+        """Set this step's learning rate, and every so often what Adam should forget."""
         rate = self.recipe.train.lr.value(self.global_step, self.recipe.train.steps)
-        for group in self.trainer.optimizers[0].param_groups:
+        optimizer = self.trainer.optimizers[0]
+        for group in optimizer.param_groups:
             group["lr"] = rate
+        # Before a step, not after: what a checkpoint holds is then the same however often a run is resumed.
+        if self.global_step % EVERY == 0:
+            forget_ended(optimizer)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient's norm; Lightning's own clipping refuses fused optimisers."""
