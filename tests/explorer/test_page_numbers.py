@@ -18,7 +18,7 @@ def test_every_measure_of_the_run_is_in_the_table(page, plain):
     (shown,) = (text for text in told if text.startswith("Reconstruction"))
     assert f"{metrics['reconstruction']['value']:.3g}" in shown
     assert "nats" in shown
-    (shown,) = (text for text in told if text.startswith("Latents in use"))
+    (shown,) = (text for text in told if text.startswith("Active units"))
     assert f"{metrics['active_units']['value']:g} of 10" in shown
 
 

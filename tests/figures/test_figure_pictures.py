@@ -163,3 +163,10 @@ def test_long_attributes_are_subsampled():
     assert values_to_show(few, 12) == [0, 1]
     number = Attribute(name="x", kind="continuous", low=-1, high=3)
     assert values_to_show(number, 12)[::8] == [-1, 3]
+
+
+def test_typical_picture_is_not_at_the_edge_of_what_it_says(colours):
+    read = colours.model.read(colours.codes)
+    steps = [np.abs(read[name] - np.median(read[name])) / read[name].std() for name in ("size", "weight")]
+    distances = np.square(steps).sum(axis=0)
+    assert distances[base_row(colours)] <= np.sort(distances)[max(1, len(distances) // 10) - 1] + 1e-3

@@ -13,7 +13,7 @@ export const METRICS = {
   kl: { title: "Information in the code", says: "How much the code says about a picture, in nats. More makes sharper pictures and a less regular space.", better: null, unit: "nats" },
   elbo: { title: "Evidence bound", says: "A lower bound on how likely the model finds new pictures, in nats per picture. Closer to 0 is better.", better: "higher", unit: "nats" },
   nll: { title: "Surprise", says: "How unlikely the model finds new pictures, in nats per picture.", better: "lower", unit: "nats" },
-  active_units: { title: "Latents in use", says: "How many latents say anything about the picture. The others are idle.", better: null },
+  active_units: { title: "Active units", says: "For how many latents what the encoder says varies by more than 0.01 from picture to picture. The count at the top asks for 0.01 nats of KL instead.", better: null },
   borders: { title: "Clean crossings", says: "On the straight way between two classes, how much of it shows one of the two and no third. 100 % means that every two classes meet at a border.", better: "higher", share: true },
   diversity: { title: "Variety within a class", says: "How much the pictures drawn of one class differ from each other, next to how much real ones do. 100 %: as varied as the real ones.", better: null, share: true },
   interpolation: { title: "Right in between", says: "An attribute is set half-way between two values and drawn: how often an independent reader sees one of the two, and the rest as it was.", better: "higher", share: true },

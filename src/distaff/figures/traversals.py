@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from distaff.figures.activity import activity
@@ -26,12 +27,36 @@ def base_row(material: Material) -> int:
     """Return a typical picture: its code lies as far from the middle of all as the median picture's does.
 
     The one nearest to the middle would be the blurred average of all. Distances are in each latent's spread.
+    Where a code says attributes that have a middle, such as places, the picture is one of the tenth that is
+    nearest to it: not something at the edge, where half of what can be moved has nowhere to go.
     Only the first `MOST` pictures are looked at, so that figures and page choose the same one.
     """
-    codes = material.codes[:MOST, material.gaussian]
-    spread = codes.std(axis=0) + 1e-6
-    distances = np.square((codes - np.median(codes, axis=0)) / spread).sum(axis=1)
-    return int(np.argsort(distances, kind="stable")[len(distances) // 2])
+    codes = material.codes[:MOST]
+    rows = _central(material, codes)
+    distances = _distances(codes[:, material.gaussian])[rows]
+    return int(rows[np.argsort(distances, kind="stable")[len(rows) // 2]])
+
+
+def _central(material: Material, codes: Floats) -> npt.NDArray[np.int64]:
+    """Return the rows whose attributes with a middle are nearest to it, in order; all where none has one."""
+    written = {block.attribute for block in material.model.network.latent.attribute_blocks}
+    middled = [
+        each.name
+        for each in material.model.attributes
+        if each.name in written and each.kind in {"ordinal", "continuous"}
+    ]
+    if not middled:
+        return np.arange(len(codes))
+    read = material.model.read(codes)
+    distances = _distances(np.stack([read[name] for name in middled], axis=1))
+    return np.sort(np.argsort(distances, kind="stable")[: max(1, len(codes) // 10)])
+
+
+def _distances(values: Floats) -> Floats:
+    """Return how far each row lies from the medians, squared, in the spread of each column: [n]."""
+    spread = values.std(axis=0) + 1e-6
+    distances: Floats = np.square((values - np.median(values, axis=0)) / spread).sum(axis=1)
+    return distances
 
 
 def path(low: float, centre: float, high: float) -> Floats:
