@@ -1,7 +1,9 @@
 """bfloat16 beside float32, and beside a textbook loop in float32: the same start, steps and unseen pictures.
 
 The textbook loop takes the run's own initial weights, a DataLoader over floats, and PyTorch's plain Adam; it
-shares nothing else with distaff's training. Usage: python studies/precision.py MNIST_FOLDER [SEEDS]
+shares nothing else with distaff's training.
+
+Usage: python studies/precision.py MNIST_FOLDER [SEEDS [PICTURES...]], where PICTURES are mnist or sprites
 """
 
 import sys
@@ -29,10 +31,10 @@ TASKS = {
     ),
     "sprites": (
         {
-            "network": "conv",
+            "network": "mlp",
             "latent.gaussian.size": 10,
-            "train.steps": 600,
-            "train.batch": 64,
+            "train.steps": 2000,
+            "train.batch": 128,
             "data.count": 20_000,
         },
         ("elbo", "kl", "mig"),
@@ -69,9 +71,10 @@ def textbook(recipe: Recipe, out: Path) -> Run:
     return run
 
 
-def main(mnist: str, seeds: int) -> None:
+def main(mnist: str, seeds: int, chosen: list[str]) -> None:
     table = Table("pictures", "training", "measure", "mean", "deviation over seeds", "from the textbook loop")
-    for data, (settings, measures) in TASKS.items():
+    for data in chosen:
+        settings, measures = TASKS[data]
         found: dict[str, dict[str, list[float]]] = {arm: {name: [] for name in measures} for arm in ARMS}
         for seed in range(seeds):
             for arm in ARMS:
@@ -102,4 +105,4 @@ def main(mnist: str, seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5, sys.argv[3:] or list(TASKS))
