@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from distaff.schedule import SCHEDULES, Constant, Cosine, Cyclical, Delay, Exponential, Linear, Sigmoid, Steps
+from distaff.schedule import (
+    SCHEDULES,
+    Constant,
+    Cosine,
+    Cyclical,
+    Delay,
+    Exponential,
+    Linear,
+    Sigmoid,
+    Steps,
+    Warmup,
+)
 
 RAMPS = [Linear, Cosine, Exponential, Sigmoid]
 
@@ -104,6 +115,13 @@ def test_a_delay_holds_zero_and_then_follows_the_same_clock():
     assert (delay.last_change(100), Delay(80, 1.0).last_change(100)) == (100, 80)
 
 
+def test_a_warmup_rises_to_the_other_schedule_and_then_is_it():
+    warmup = Warmup("10%", Linear(4, 0))
+    assert [warmup.value(step, 100) for step in (0, 4)] == pytest.approx([4 / 11, 5 / 11 * 4 * 0.96])
+    assert [warmup.value(step, 100) for step in (10, 50, 100)] == [3.6, 2, 0]
+    assert (warmup.last_change(100), Warmup(30, 1.0).last_change(100)) == (100, 30)
+
+
 def test_an_exponential_through_zero_is_refused():
     with pytest.raises(ValidationError, match="both ends need the same sign"):
         Exponential(1, 0)
@@ -119,6 +137,7 @@ def test_every_schedule_reads_what_it_writes():
         Cyclical(0, 1),
         Steps({0: 1.0}),
         Delay(10, Linear(0, 1)),
+        Warmup(10, Linear(0, 1)),
     ]
     assert {type(each) for each in examples} == set(SCHEDULES)
     for each in examples:

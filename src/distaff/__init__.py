@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from distaff.objective import KL, Classify, Reconstruction, Supervise
     from distaff.recipe import Recipe
     from distaff.run import Run, load
-    from distaff.schedule import Constant, Cosine, Cyclical, Delay, Exponential, Linear, Sigmoid, Steps
+    from distaff.schedule import (
+        Constant,
+        Cosine,
+        Cyclical,
+        Delay,
+        Exponential,
+        Linear,
+        Sigmoid,
+        Steps,
+        Warmup,
+    )
     from distaff.supervised import SupervisedVAE
     from distaff.training import train, train_replicas
 
@@ -59,6 +69,7 @@ __all__ = [
     "Steps",
     "Supervise",
     "SupervisedVAE",
+    "Warmup",
     "__version__",
     "data",
     "evaluation",
@@ -80,7 +91,17 @@ _NAMES = {
     "objective": ("KL", "Classify", "Reconstruction", "Supervise"),
     "recipe": ("Recipe",),
     "run": ("Run", "load"),
-    "schedule": ("Constant", "Cosine", "Cyclical", "Delay", "Exponential", "Linear", "Sigmoid", "Steps"),
+    "schedule": (
+        "Constant",
+        "Cosine",
+        "Cyclical",
+        "Delay",
+        "Exponential",
+        "Linear",
+        "Sigmoid",
+        "Steps",
+        "Warmup",
+    ),
     "supervised": ("SupervisedVAE",),
     "training": ("train", "train_replicas"),
 }

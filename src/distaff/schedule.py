@@ -236,7 +236,33 @@ class Delay(Schedule):
         return max(moment_to_step(self.until, total), self.then.last_change(total))
 
 
-SCHEDULES = (Constant, Linear, Cosine, Exponential, Sigmoid, Cyclical, Steps, Delay)
+class Warmup(Schedule):
+    """Another schedule times a straight ramp that reaches 1 at step `until`.
+
+    The first steps of Adam move every weight by the whole learning rate, all of a unit's to the same side: a
+    large rate pushes many units of a wide layer to where a ReLU passes nothing, for good.
+    """
+
+    tag: ClassVar[str] = "warmup"
+    until: Moment
+    then: Weight
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """0 and the levels of the other schedule."""
+        return (0.0, *self.then.levels)
+
+    def value(self, step: int, total: int) -> float:
+        """Return the other schedule's value at the same step, times the ramp, which is not 0 at step 0."""
+        ramp = min(1.0, (step + 1) / (moment_to_step(self.until, total) + 1))
+        return ramp * self.then.value(step, total)
+
+    def last_change(self, total: int) -> int:
+        """Return when neither the ramp nor the other schedule moves any more."""
+        return max(moment_to_step(self.until, total), self.then.last_change(total))
+
+
+SCHEDULES = (Constant, Linear, Cosine, Exponential, Sigmoid, Cyclical, Steps, Delay, Warmup)
 
 
 def _number_to_constant(value: Any) -> Any:
@@ -261,3 +287,4 @@ Weight = Annotated[
 """A number or a schedule; a number is read as `Constant`."""
 
 Delay.model_rebuild()
+Warmup.model_rebuild()
