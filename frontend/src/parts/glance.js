@@ -62,16 +62,22 @@ function facts({ run }) {
   return [
     h("span", null, `${width} × ${height} ${channels > 1 ? "colour" : "grey"} pictures`),
     h("span", null, said(kind)),
-    free ? h("span", null, `${active} of ${free} `, term("latents"), " in use") : null,
+    run.kind === "attributes" && free && !active
+      ? h("span", null, "style ", term("idle"))
+      : free ? h("span", null, `${active} of ${free} `, term("latents"), " in use") : null,
   ];
 }
 
-/** Say so when the model draws without looking at its latents. @param {Context} context */
+/**
+ * Say so when the model draws without looking at its latents. Where attributes have latents of their own, that the
+ * others are idle is no fault: the attributes may be all there is to say.
+ * @param {Context} context
+ */
 function collapsed({ run }) {
   const free = run.run.latents.filter((latent) => latent.attribute === null);
-  if (!free.length || free.some((latent) => latent.active)) return null;
-  const what = run.kind === "attributes" ? "style" : run.kind === "conditional" ? "style" : "code";
-  const only = { attributes: "Only the named attributes change a picture. ", conditional: `Only the ${run.run.condition.join(", ")} changes a picture. `, classes: "", plain: "" }[run.kind];
+  if (run.kind === "attributes" || !free.length || free.some((latent) => latent.active)) return null;
+  const what = run.kind === "conditional" ? "style" : "code";
+  const only = run.kind === "conditional" ? `Only the ${run.run.condition.join(", ")} changes a picture. ` : "";
   return h("p", { class: "verdict" }, h("b", null, term("collapsed", "Collapsed")), `: the model ignores its ${what}, so moving a latent changes nothing. ${only}A smaller KL weight, or one that grows slowly from 0, helps.`);
 }
 

@@ -27,7 +27,8 @@ export function suggestions(context) {
     });
   }
   const collapsed = run.free.length > 0 && !run.run.latents.some((latent) => latent.attribute === null && latent.active);
-  if (collapsed) found.push({ text: "See how the training went", act: () => context.go("numbers") });
+  if (collapsed && first) found.push({ text: "Walk from one picture to another", act: () => context.go("mix") });
+  else if (collapsed) found.push({ text: "See how the training went", act: () => context.go("numbers") });
   if ((run.kind === "classes" || run.kind === "plain") && !collapsed) {
     const [a, b] = [state.values.from.name, state.values.to.name];
     found.push({
