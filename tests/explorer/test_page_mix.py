@@ -112,6 +112,7 @@ def test_scrubbing_goes_along_and_the_map_marks_the_place(plane, classes):
     entry = classes.entry["maps"][0]
     places = np.frombuffer(classes.bundle.blocks[entry["points"]["block"]], np.float32).reshape(-1, 2)
     scrub.fill("0.25")
+    plane.settle()
     code = plane.code
     spot = [float(each) for each in surface.locator("xpath=..").get_attribute("data-marker").split(",")]
     chart = Chart(plane, places)

@@ -21,7 +21,8 @@ export function slider({ name, label, low, high, home, step, spread, say, onInpu
     id,
     min: low,
     max: high,
-    step: step ?? ((high - low) / 200 || 0.01),
+    // A hair less than a 200th, or rounding may leave the last step, and so the highest value, out of reach.
+    step: step ?? (((high - low) / 200) * (1 - 1e-9) || 0.01),
     "aria-label": name,
   });
   const output = h("output", { for: id });
