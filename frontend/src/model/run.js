@@ -78,6 +78,16 @@ export class RunModel {
     return this.codes.slice(row * this.width, (row + 1) * this.width);
   }
 
+  /** How many of the latents that stand for no attribute say anything of a picture. */
+  get active() {
+    return this.free.filter((index) => this.run.latents[index].active).length;
+  }
+
+  /** Whether there are latents that stand for no attribute, and all are idle. */
+  get ignoresItsLatents() {
+    return this.free.length > 0 && this.active === 0;
+  }
+
   /** The row of a typical picture, the one that the figures traverse, too. */
   get typicalRow() {
     return this.run.points.typical.row;

@@ -51,8 +51,6 @@ export function glance(context) {
 /** @param {Context} context */
 function facts({ run }) {
   const { height, width, channels } = run.pixels;
-  const active = run.run.latents.filter((latent) => latent.active && latent.attribute === null).length;
-  const free = run.free.length;
   const kind = {
     attributes: `${run.attributeBlocks.length} named attributes`,
     conditional: `told the ${run.run.condition.join(", ")}`,
@@ -62,10 +60,14 @@ function facts({ run }) {
   return [
     h("span", null, `${width} × ${height} ${channels > 1 ? "colour" : "grey"} pictures`),
     h("span", null, said(kind)),
-    run.kind === "attributes" && free && !active
-      ? h("span", null, "style ", term("idle"))
-      : free ? h("span", null, `${active} of ${free} `, term("latents"), " in use") : null,
+    run.free.length ? use(run) : null,
   ];
+}
+
+/** How many latents are in use. @param {Context["run"]} run */
+function use(run) {
+  if (run.kind === "attributes" && run.ignoresItsLatents) return h("span", null, "style ", term("idle"));
+  return h("span", null, `${run.active} of ${run.free.length} `, term("latents"), " in use");
 }
 
 /**
@@ -74,8 +76,7 @@ function facts({ run }) {
  * @param {Context} context
  */
 function collapsed({ run }) {
-  const free = run.run.latents.filter((latent) => latent.attribute === null);
-  if (run.kind === "attributes" || !free.length || free.some((latent) => latent.active)) return null;
+  if (run.kind === "attributes" || !run.ignoresItsLatents) return null;
   const what = run.kind === "conditional" ? "style" : "code";
   const only = run.kind === "conditional" ? `Only the ${run.run.condition.join(", ")} changes a picture. ` : "";
   return h("p", { class: "verdict" }, h("b", null, term("collapsed", "Collapsed")), `: the model ignores its ${what}, so moving a latent changes nothing. ${only}A smaller KL weight, or one that grows slowly from 0, helps.`);

@@ -26,7 +26,7 @@ export function suggestions(context) {
       },
     });
   }
-  const collapsed = run.free.length > 0 && !run.run.latents.some((latent) => latent.attribute === null && latent.active);
+  const collapsed = run.ignoresItsLatents;
   if (collapsed && first) found.push({ text: "Walk from one picture to another", act: () => context.go("mix") });
   else if (collapsed) found.push({ text: "See how the training went", act: () => context.go("numbers") });
   if ((run.kind === "classes" || run.kind === "plain") && !collapsed) {
