@@ -215,35 +215,9 @@ class Steps(Schedule):
         return max(moment_to_step(moment, total) for moment in self.at)
 
 
-class Delay(Schedule):
-    """Another schedule, held at 0 before step `until`."""
+class Entry(Schedule):
+    """Another schedule on the same clock, whose beginning, up to step `until`, is changed."""
 
-    tag: ClassVar[str] = "delay"
-    until: Moment
-    then: Weight
-
-    @property
-    def levels(self) -> tuple[float, ...]:
-        """0 and the levels of the schedule that follows."""
-        return (0.0, *self.then.levels)
-
-    def value(self, step: int, total: int) -> float:
-        """Return 0 before `until`, then the value of the schedule that follows at the same step."""
-        return self.then.value(step, total) if step >= moment_to_step(self.until, total) else 0.0
-
-    def last_change(self, total: int) -> int:
-        """Return when the schedule that follows no longer moves."""
-        return max(moment_to_step(self.until, total), self.then.last_change(total))
-
-
-class Warmup(Schedule):
-    """Another schedule times a straight ramp that reaches 1 at step `until`.
-
-    The first steps of Adam move every weight by the whole learning rate, all of a unit's to the same side: a
-    large rate pushes many units of a wide layer to where a ReLU passes nothing, for good.
-    """
-
-    tag: ClassVar[str] = "warmup"
     until: Moment
     then: Weight
 
@@ -252,14 +226,34 @@ class Warmup(Schedule):
         """0 and the levels of the other schedule."""
         return (0.0, *self.then.levels)
 
+    def last_change(self, total: int) -> int:
+        """Return when the beginning is over and the other schedule no longer moves."""
+        return max(moment_to_step(self.until, total), self.then.last_change(total))
+
+
+class Delay(Entry):
+    """Another schedule, held at 0 before step `until`."""
+
+    tag: ClassVar[str] = "delay"
+
+    def value(self, step: int, total: int) -> float:
+        """Return 0 before `until`, then the value of the schedule that follows at the same step."""
+        return self.then.value(step, total) if step >= moment_to_step(self.until, total) else 0.0
+
+
+class Warmup(Entry):
+    """Another schedule times a straight ramp that reaches 1 at step `until`.
+
+    The first steps of Adam move every weight by the whole learning rate, all of a unit's to the same side: a
+    large rate pushes many units of a wide layer to where a ReLU passes nothing, for good.
+    """
+
+    tag: ClassVar[str] = "warmup"
+
     def value(self, step: int, total: int) -> float:
         """Return the other schedule's value at the same step, times the ramp, which is not 0 at step 0."""
         ramp = min(1.0, (step + 1) / (moment_to_step(self.until, total) + 1))
         return ramp * self.then.value(step, total)
-
-    def last_change(self, total: int) -> int:
-        """Return when neither the ramp nor the other schedule moves any more."""
-        return max(moment_to_step(self.until, total), self.then.last_change(total))
 
 
 SCHEDULES = (Constant, Linear, Cosine, Exponential, Sigmoid, Cyclical, Steps, Delay, Warmup)
@@ -286,5 +280,6 @@ Weight = Annotated[
 ]
 """A number or a schedule; a number is read as `Constant`."""
 
+Entry.model_rebuild()
 Delay.model_rebuild()
 Warmup.model_rebuild()

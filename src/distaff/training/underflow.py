@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 EVERY = 100
-"""Steps: an average falls by a factor of 40,000 meanwhile, and so never from `SMALLEST` to a denormal."""
+"""Steps: by the usual betas an average falls 40,000 times meanwhile, never from `SMALLEST` to a denormal."""
 SMALLEST = 1e-30
 """Averages up to this size become 0; beside Adam's epsilon of 1e-8 they move no weight."""
 
