@@ -48,10 +48,14 @@ const plugins = [engineAsText, styleAsText];
 
 const page = await build({ ...common, entryPoints: ["src/main.js"], format: "iife", plugins });
 const widget = await build({ ...common, entryPoints: ["src/widget.js"], format: "esm", plugins });
-const script = page.outputFiles[0].text.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
+// The guard must run where the page itself cannot.
+const guard = await build({ ...common, entryPoints: ["src/guard.js"], format: "iife", target: ["es5"] });
+/** @param {string} text */
+const inline = (text) => text.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--").trim();
 const html = readFileSync(join(here, "src/index.html"), "utf8")
+  .replace("/*guard*/", () => inline(guard.outputFiles[0].text))
   .replace("/*style*/", () => style.trim())
-  .replace("/*script*/", () => script.trim());
+  .replace("/*script*/", () => inline(page.outputFiles[0].text));
 
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, "index.html"), html);

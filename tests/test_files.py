@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from distaff.files import WriteError, atomic_write, remove_leftovers
+from distaff.errors import InputError, WriteError
+from distaff.files import atomic_write, remove_leftovers, sole_writer
 
 
 def test_the_file_is_flushed_before_its_name_and_the_name_after(tmp_path, monkeypatch):
@@ -68,3 +69,44 @@ def test_leftovers_go_unless_somebody_is_writing_them(tmp_path):
     assert leftover.exists()
     remove_leftovers(tmp_path)
     assert list(place.parent.iterdir()) == []
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from distaff.files import sole_writer
+with sole_writer(Path(sys.argv[1]), "training"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_process_at_a_time_works_in_a_folder(tmp_path):
+    folder = tmp_path / "a" / "run"
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        refused = pytest.raises(InputError, match=rf"run: process {holder.pid} on .* is training in it")
+        with refused, sole_writer(folder, "training"):
+            pytest.fail("two at a time")
+        holder.kill()
+        holder.wait(30)
+    # The system gives the lock back, and the file that is left holds nobody off.
+    with sole_writer(folder, "training"):
+        (folder / "made").write_text("something")
+    assert [path.name for path in folder.iterdir()] == ["made"]
+
+
+def test_a_folder_in_which_nothing_was_written_goes_again(tmp_path):
+    with pytest.raises(ZeroDivisionError), sole_writer(tmp_path / "run", "training"):
+        _ = 1 / 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named_by_the_system(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with (
+        pytest.raises(WriteError, match="cannot be written"),
+        sole_writer(tmp_path / "file" / "run", "training"),
+    ):
+        pytest.fail("inside a file")

@@ -1,20 +1,22 @@
 /** @import {Context, State} from "./base/context" */
 /** @import {Host} from "./types" */
 import { Blocks, BundleError, checkManifest } from "./bundle/blocks.js";
-import { fill, h, said } from "./base/dom.js";
-import { fromHash, toHash, write as writeCode } from "./base/hash.js";
+import { dataText, fill, h } from "./base/dom.js";
+import { fromHash, writeCode } from "./base/hash.js";
 import { Store } from "./base/store.js";
+import { acceptFiles, followAddress, followTheme, report } from "./base/surroundings.js";
 import { installTips } from "./base/tips.js";
 import { Engine } from "./engine/client.js";
 import { firstMap } from "./map/source.js";
-import { clearest } from "./model/reading.js";
+import { pathAt } from "./model/interpolation.js";
+import { clearest } from "./model/prediction.js";
 import { RunModel } from "./model/run.js";
+import { defaultEnds, nameOf } from "./parts/ends.js";
 import { glance } from "./parts/glance.js";
 import { header } from "./parts/header.js";
+import { arrange } from "./parts/layout.js";
 import { stage } from "./parts/stage.js";
 import { tabs } from "./parts/tabs.js";
-import { defaultEnds, nameOf } from "./parts/ends.js";
-import { wayAt } from "./model/way.js";
 
 /**
  * Build the page in an element.
@@ -26,10 +28,9 @@ export async function mount(root, host) {
   const blocks = new Blocks(host);
   const engine = new Engine(host);
   const runs = host.manifest.runs.map((run, index) => new RunModel(run, index, blocks, engine));
-  const addressed = host.kind === "notebook" ? "" : location.hash;
-  const wanted = fromHash(addressed, runs);
+  const wanted = fromHash(host.kind === "notebook" ? "" : location.hash, runs);
   const first = runs[wanted.run ?? 0];
-  // What the first picture needs is fetched side by side; the rest of the runs follow when asked for.
+  // What the first image needs is loaded in parallel; other runs load when they are chosen.
   const decoder = first.loadDecoder();
   decoder.catch(() => {});
   await first.open();
@@ -37,6 +38,7 @@ export async function mount(root, host) {
   const state = new Store(begin(first, wanted));
   const live = h("p", { class: "unseen", role: "status", "aria-live": "polite" });
   const alarm = h("div", { class: "alarm", role: "alert", hidden: true });
+  let link = () => "";
   /** @type {Context} */
   const context = {
     root,
@@ -47,55 +49,62 @@ export async function mount(root, host) {
     get run() {
       return runs[state.values.run];
     },
-    show(code, { row = -1, condition, mixed = null } = {}) {
-      state.set({ code, row, mixed, condition: condition ?? state.values.condition });
+    show(code, { origin, row = -1, condition, doubt = null }) {
+      state.set({ code, origin, row, edited: false, doubt, blended: null, condition: condition ?? state.values.condition });
+    },
+    showRow(row) {
+      context.show(context.run.codeOf(row), { origin: "test", row, condition: context.run.conditionOf(row) });
+    },
+    edit({ code, condition }) {
+      const { values } = state;
+      const doubt = code && values.doubt === "place" ? null : values.doubt;
+      state.set({ code: code ?? values.code, condition: condition ?? values.condition, blended: condition ? null : values.blended, doubt, edited: true });
     },
     go(view) {
       state.set({ view });
       const main = root.querySelector(".main");
-      // On a narrow page the views lie below the picture and its controls.
+      // On a narrow page the views lie below the image.
       if (main && main.getBoundingClientRect().top > innerHeight * 0.5) main.scrollIntoView({ block: "start" });
     },
     announce: (text) => (live.textContent = text),
     fail(error) {
       console.warn(error);
       const sentence = error instanceof Error ? error.message : String(error);
-      fill(alarm, said(error instanceof BundleError ? sentence : `Something went wrong: ${sentence}`));
+      fill(alarm, dataText(error instanceof BundleError ? sentence : `Something went wrong: ${sentence}`));
       alarm.hidden = false;
     },
+    link: () => (host.kind === "notebook" ? null : link()),
   };
   await decoder;
 
   const body = h("div", { class: "body" });
   fill(root, header(context), alarm, body, live);
   installTips(root);
-  theme(context);
+  followTheme(context);
+  acceptFiles(context);
 
-  /** @type {ReturnType<typeof stage> | null} */
-  let shown = null;
-  /** @type {ReturnType<typeof tabs> | null} */
-  let views = null;
+  /** @type {{stop: () => void}[]} */
+  let parts = [];
   const build = () => {
-    shown?.stop();
-    views?.stop();
-    shown = stage(context);
-    views = tabs(context, shown.small);
-    fill(body, glance(context), h("div", { class: "work" }, shown.element, views.element));
+    parts.forEach((part) => part.stop());
+    const shown = stage(context);
+    const views = tabs(context, shown.small);
+    parts = [shown, views, arrange(body, { glance: glance(context), stage: shown, main: views.element })];
     views.start();
   };
   build();
   state.on(["run"], async () => {
     try {
       await context.run.open();
-      const { theme: kept, dark, view } = state.values;
-      state.set({ ...begin(context.run, { run: state.values.run, view }), theme: kept, dark });
+      const { theme, dark, view, run } = state.values;
+      state.set({ ...begin(context.run, { run, view }), theme, dark });
       build();
     } catch (error) {
       context.fail(error);
     }
   });
   report(context);
-  address(context);
+  if (host.kind !== "notebook") link = followAddress(context, completed);
   root.dataset.ready = "true";
   return context;
 }
@@ -110,80 +119,35 @@ function begin(run, wanted) {
     view: run.kind === "attributes" || run.kind === "conditional" ? "traversals" : "map",
     code: run.codeOf(row),
     condition: run.conditionOf(row),
-    mixed: null,
+    blended: null,
+    origin: "test",
     row,
+    edited: false,
+    doubt: null,
     theme: "auto",
     dark: false,
     map: firstMap(run),
-    colour: run.reader.attribute ?? clearest(run, run.run.attributes.map(({ name }) => name)) ?? "",
+    colour: run.predictor.attribute ?? clearest(run, run.run.attributes.map(({ name }) => name)) ?? "",
     borders: true,
-    thumbnails: false,
+    layer: "points",
     hidden: new Set(),
     from,
     to,
-    path: "straight",
+    path: "linear",
     t: 0,
     latent: -1,
     ...completed(run, given),
   };
 }
 
-/** What an address leaves out because it follows from the rest. @param {RunModel} run @param {Partial<State>} given @returns {Partial<State>} */
+/** What follows from the parts of the state that an address holds. @param {RunModel} run @param {Partial<State>} given @returns {Partial<State>} */
 function completed(run, given) {
-  const { from, to, code } = given;
-  if (!from || !to) return given;
+  const { from, to, code, row = -1 } = given;
+  const found = { ...given };
+  if (code) Object.assign(found, row >= 0 ? { origin: "test", edited: writeCode(code) !== writeCode(run.codeOf(row)) } : { origin: "given", edited: false });
+  if (!from || !to) return found;
   for (const end of [from, to]) end.name = nameOf(run, end.code, end.condition, writeCode);
-  if (!code || given.view !== "mix") return given;
-  const here = wayAt(run, { from, to, path: given.path ?? "straight" }, given.t ?? 0);
-  return writeCode(here.code) === writeCode(code) ? { ...given, mixed: here.mixed } : given;
-}
-
-/** Light or dark as the reader's system is, unless they chose. @param {Context} context */
-function theme({ root, state }) {
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const apply = () => {
-    const { theme: chosen } = state.values;
-    const dark = chosen === "auto" ? system.matches : chosen === "dark";
-    root.dataset.theme = dark ? "dark" : "light";
-    if (root.parentElement === document.body) document.documentElement.dataset.theme = root.dataset.theme;
-    state.set({ dark });
-  };
-  system.addEventListener("change", apply);
-  state.on(["theme"], apply);
-  apply();
-}
-
-/** Keep the address up to date, and follow it when it is changed. @param {Context} context */
-function address({ host, runs, state }) {
-  if (host.kind === "notebook") return;
-  let timer = 0;
-  let own = "";
-  const write = () => {
-    timer = 0;
-    own = `#${toHash(state.values, runs[state.values.run])}`;
-    history.replaceState(null, "", own);
-  };
-  const keys = /** @type {(keyof State)[]} */ (Object.keys(state.values));
-  state.on(keys, () => {
-    timer ||= window.setTimeout(write, 250);
-  });
-  addEventListener("hashchange", () => {
-    if (location.hash === own) return;
-    const { run, ...wanted } = fromHash(location.hash, runs);
-    if (run === state.values.run) state.set(completed(runs[run], wanted));
-    else location.reload();
-  });
-}
-
-/** Tell a notebook what is shown, at most every tenth of a second. @param {Context} context */
-function report({ host, state }) {
-  if (!host.onChange) return;
-  let timer = 0;
-  state.on(["code", "row", "run"], () => {
-    timer ||= window.setTimeout(() => {
-      timer = 0;
-      const { code, row, run } = state.values;
-      host.onChange?.({ latents: Array.from(code), selection: row, run });
-    }, 100);
-  });
+  const here = pathAt(run, { from, to, path: given.path ?? "linear" }, given.t ?? 0);
+  if (code && row < 0 && writeCode(here.code) === writeCode(code)) Object.assign(found, { origin: "path", blended: here.blended });
+  return found;
 }

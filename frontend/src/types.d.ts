@@ -31,6 +31,8 @@ export interface Latent {
   median: number;
   kl: number | null;
   active: boolean;
+  /** All values that occur, of a quantised latent. */
+  values: number[] | null;
 }
 
 export interface LatentBlock {
@@ -39,8 +41,10 @@ export interface LatentBlock {
   attribute: string | null;
   start: number;
   stop: number;
-  unit?: number | null;
-  centre?: number | null;
+  /** With a unit and a centre the attribute is `code * unit + centre`, else the largest number is the class. */
+  unit?: number;
+  centre?: number;
+  /** The codes of the classes [size, size]; one-hot if null. */
   prototypes?: BlockRef | null;
 }
 
@@ -69,6 +73,16 @@ export interface Region {
 export interface Classifier {
   attribute: string;
   layers: { weight: BlockRef; bias: BlockRef }[];
+}
+
+/** What a metric says about itself. */
+export interface MetricAbout {
+  summary: string;
+  range: string;
+  chance: string;
+  better: string;
+  weaknesses: string;
+  paper: string;
 }
 
 export interface Metric {
@@ -106,7 +120,12 @@ export interface Run {
   };
   maps: PlaneMap[];
   regions?: Region[] | null;
-  /** Where a way from class to class begins and ends: codes [K, D] by attribute, NaN for a class without pictures. */
+  /** Training codes [m, c] of the latents `columns`: a code's distance is the smallest |(code - training code) * scale| / unit. */
+  training: { columns: number[]; scale: number[]; unit: number; codes: BlockRef };
+  collapse: { verdict: string; sentence: string };
+  /** What the model made of the same images during training, as WebP. */
+  snapshots: { step: number; width: number; height: number; image: BlockRef }[];
+  /** The ends of interpolations from class to class: codes [K, D] by attribute, NaN for a class without images. */
   class_ends: { first: string | null; codes: Record<string, BlockRef> };
   evaluation?: { metrics: Record<string, Metric>; left_out?: Record<string, string>; settings?: Record<string, unknown>; versions?: Record<string, unknown> } | null;
   history?: { columns: string[]; data: BlockRef } | null;
@@ -118,6 +137,7 @@ export interface Manifest {
   schema: number;
   app?: string;
   version?: string;
+  metrics: Record<string, MetricAbout>;
   runs: Run[];
 }
 
@@ -129,11 +149,11 @@ export interface Host {
   block(name: string): Promise<ArrayBuffer>;
   /** The uncompressed bytes of ONNX Runtime's WebAssembly. */
   runtime(): Promise<ArrayBuffer>;
-  /** Called when the code, the selected picture or the run changes. */
+  /** Called when the code, the selected image or the run changes. */
   onChange?(state: { latents: number[]; selection: number; run: number }): void;
 }
 
-export interface Pictures {
+export interface Images {
   rgba: Uint8ClampedArray;
   count: number;
   width: number;

@@ -1,7 +1,8 @@
 /** @import {Host, Manifest} from "./types" */
 import css from "style:text";
 import { mount } from "./app.js";
-import { fill, h, said } from "./base/dom.js";
+import { fill, h, dataText } from "./base/dom.js";
+import { selectionOf } from "./base/surroundings.js";
 import { inflate } from "./bundle/hosts.js";
 
 /**
@@ -25,7 +26,7 @@ export async function distaffMount(element, { manifest, blocks, ort, onChange })
   try {
     return await mount(root, { kind: "notebook", manifest, block: blocks, runtime: ort, onChange });
   } catch (error) {
-    fill(root, h("div", { class: "refused", role: "alert" }, h("p", null, said(error instanceof Error ? error.message : error))));
+    fill(root, h("div", { class: "refused", role: "alert" }, h("p", null, dataText(error instanceof Error ? error.message : error))));
     throw error;
   }
 }
@@ -68,14 +69,12 @@ async function render({ model, el }) {
     if (run !== state.values.run && context.runs[run]) state.set({ run });
     const { width, count } = context.run;
     const moved = latents.length === width && latents.some((/** @type {number} */ each, /** @type {number} */ i) => Math.abs(each - state.values.code[i]) > 1e-6);
-    if (selection !== state.values.row && selection >= 0 && selection < count) {
-      context.show(context.run.codeOf(selection), { row: selection, condition: context.run.conditionOf(selection) });
-    } else if (moved) context.show(Float32Array.from(latents));
+    if (selection !== state.values.row && selection >= 0 && selection < count) context.showRow(selection);
+    else if (moved) context.show(Float32Array.from(latents), { origin: "given" });
   };
   for (const name of ["latents", "selection", "run"]) model.on(`change:${name}`, fromPython);
-  const { code, row, run } = state.values;
   if (model.get("latents").length || model.get("selection") >= 0 || model.get("run")) fromPython();
-  else context.host.onChange?.({ latents: Array.from(code), selection: row, run });
+  else context.host.onChange?.(selectionOf(state.values));
   return () => {
     for (const name of ["latents", "selection", "run"]) model.off(`change:${name}`, fromPython);
     context.engine.stop();

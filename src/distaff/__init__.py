@@ -1,123 +1,105 @@
 """distaff: variational autoencoders whose latents mean something.
 
+`train` trains a recipe, `load` loads a trained model, `score` measures codes, `explore` shows what was
+learned. Parts live in `latents`, `priors`, `losses`, `networks`, `likelihoods`, `schedules` and `optimizers`.
 Names are imported when they are first used, so that `import distaff` and the command line start at once.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from distaff._version import __version__
 
-if TYPE_CHECKING:
-    from distaff import data, evaluation, figures, metrics
-    from distaff.errors import InputError
-    from distaff.explorer import explore
-    from distaff.latent import L2, Argmax, ArgmaxNorm, Gaussian, Sampled, Softmax
-    from distaff.likelihood import Bernoulli, GaussianPixels, Laplace, Mse
-    from distaff.model import Model
-    from distaff.network import Conv, Folded, Keras, Mlp, Pair, Resnet
-    from distaff.objective import KL, Classify, Reconstruction, Supervise
-    from distaff.recipe import Recipe
-    from distaff.run import Run, load
-    from distaff.schedule import (
-        Constant,
-        Cosine,
-        Cyclical,
-        Delay,
-        Exponential,
-        Linear,
-        Sigmoid,
-        Steps,
-        Warmup,
+if _TYPE_CHECKING:
+    from distaff import (
+        data,
+        estimator,
+        evaluation,
+        figures,
+        hub,
+        latents,
+        likelihoods,
+        losses,
+        metrics,
+        networks,
+        optimizers,
+        schedules,
+        study,
     )
-    from distaff.supervised import SupervisedVAE
-    from distaff.training import train, train_replicas
+    from distaff.compat import SupervisedVAE
+    from distaff.errors import DistaffError, DivergedError, InputError, WriteError
+    from distaff.explorer import explore
+    from distaff.face import Run, train
+    from distaff.hub import load
+    from distaff.latents import priors
+    from distaff.metrics import score
+    from distaff.model import Model
+    from distaff.parts import import_parts
+    from distaff.recipe import Recipe, TrainOptions
+    from distaff.study import Study
 
 __all__ = [
-    "KL",
-    "L2",
-    "Argmax",
-    "ArgmaxNorm",
-    "Bernoulli",
-    "Classify",
-    "Constant",
-    "Conv",
-    "Cosine",
-    "Cyclical",
-    "Delay",
-    "Exponential",
-    "Folded",
-    "Gaussian",
-    "GaussianPixels",
+    "DistaffError",
+    "DivergedError",
     "InputError",
-    "Keras",
-    "Laplace",
-    "Linear",
-    "Mlp",
     "Model",
-    "Mse",
-    "Pair",
     "Recipe",
-    "Reconstruction",
-    "Resnet",
     "Run",
-    "Sampled",
-    "Sigmoid",
-    "Softmax",
-    "Steps",
-    "Supervise",
+    "Study",
     "SupervisedVAE",
-    "Warmup",
+    "TrainOptions",
+    "WriteError",
     "__version__",
     "data",
+    "estimator",
     "evaluation",
     "explore",
     "figures",
+    "hub",
+    "import_parts",
+    "latents",
+    "likelihoods",
     "load",
+    "losses",
     "metrics",
+    "networks",
+    "optimizers",
+    "priors",
+    "schedules",
+    "score",
+    "study",
     "train",
-    "train_replicas",
 ]
 
 _NAMES = {
-    "errors": ("InputError",),
+    "compat": ("SupervisedVAE",),
+    "errors": ("DistaffError", "DivergedError", "InputError", "WriteError"),
     "explorer": ("explore",),
-    "latent": ("L2", "Argmax", "ArgmaxNorm", "Gaussian", "Sampled", "Softmax"),
-    "likelihood": ("Bernoulli", "GaussianPixels", "Laplace", "Mse"),
+    "face": ("Run", "train"),
+    "latents": ("priors",),
+    "metrics": ("score",),
     "model": ("Model",),
-    "network": ("Conv", "Folded", "Keras", "Mlp", "Pair", "Resnet"),
-    "objective": ("KL", "Classify", "Reconstruction", "Supervise"),
-    "recipe": ("Recipe",),
-    "run": ("Run", "load"),
-    "schedule": (
-        "Constant",
-        "Cosine",
-        "Cyclical",
-        "Delay",
-        "Exponential",
-        "Linear",
-        "Sigmoid",
-        "Steps",
-        "Warmup",
-    ),
-    "supervised": ("SupervisedVAE",),
-    "training": ("train", "train_replicas"),
+    "parts": ("import_parts",),
+    "recipe": ("Recipe", "TrainOptions"),
+    "hub": ("load",),
+    "study": ("Study",),
 }
 _MODULE = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("data", "evaluation", "figures", "metrics")
+_SUBMODULES = frozenset(__all__) - _MODULE.keys() - {"__version__"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     if name in _SUBMODULES:
-        return import_module(f"distaff.{name}")
+        return _importlib.import_module(f"distaff.{name}")
     if name not in _MODULE:
         raise AttributeError(f"module 'distaff' has no attribute {name!r}")
-    value = getattr(import_module(f"distaff.{_MODULE[name]}"), name)
+    value = getattr(_importlib.import_module(f"distaff.{_MODULE[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -1,18 +1,25 @@
-"""Files that are there whole or not at all, also after a power cut.
+"""Files and folders that are there whole or not at all, also after a power cut.
 
 A file is written to a temporary name beside its place, flushed to disk and renamed; then the folder that
-holds the name is flushed too, without which the rename itself could be lost.
+holds the name is flushed too, without which the rename itself could be lost. A folder takes another's place
+in one step, where the system can.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import platform
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from distaff.errors import InputError
+from filelock import FileLock, Timeout
+
+from distaff.errors import InputError, WriteError
 
 fcntl: ModuleType | None
 try:
@@ -22,10 +29,11 @@ except ImportError:  # Windows
 
 TEMPORARY = ".part"
 """How the names of files end that are still being written."""
-
-
-class WriteError(InputError):
-    """The system refused a write: a full disk, a folder that may only be read."""
+LOCK = ".lock"
+HERE = -100
+"""Paths are relative to the working folder (AT_FDCWD)."""
+EXCHANGE = 2
+"""RENAME_EXCHANGE of Linux, and RENAME_SWAP of macOS."""
 
 
 def atomic_write(path: Path, content: bytes, *, before: Path | None = None) -> None:
@@ -98,6 +106,49 @@ def hold(descriptor: int) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def sole_writer(folder: Path, doing: str) -> Iterator[None]:
+    """Keep other processes from doing the same in a folder, which is made when missing; all may read.
+
+    The system itself gives the lock back when the process ends, in whatever way. A folder in which nothing
+    was written is removed again.
+
+    Raises:
+        InputError: another process has the lock.
+        WriteError: the folder cannot be written.
+
+    >>> with tempfile.TemporaryDirectory() as name, sole_writer(Path(name) / "run", "training"):
+    ...     os.listdir(f"{name}/run")
+    ['.lock']
+    """
+    lock, holder = FileLock(folder / LOCK, timeout=0), ""
+    try:
+        make_folder(folder)
+        lock.acquire()
+    except Timeout:
+        with contextlib.suppress(OSError):
+            holder = (folder / LOCK).read_text(errors="replace").strip()
+        raise InputError(
+            f"{folder}: {holder or 'another process'} is {doing} in it; wait until that has ended, or choose "
+            "another folder"
+        ) from None
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise WriteError(f"{folder}: cannot be written: {error.strerror}") from error
+    # For people only: the lock holds without it, and a full disk must not keep work from being resumed.
+    with contextlib.suppress(OSError):
+        (folder / LOCK).write_text(f"process {os.getpid()} on {platform.node()}")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            # While it is still held: whoever opened it meanwhile sees that it is gone, and makes a new one.
+            (folder / LOCK).unlink()
+            folder.rmdir()
+        lock.release()
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of processes that were killed, everywhere in a folder.
 
@@ -114,3 +165,42 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def exchange(first: Path, second: Path) -> bool:
+    """Let two folders change names in one step; return False where the system or the disk cannot.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> exchange(folder / "nowhere", folder / "neither")
+    False
+    """
+    paths = os.fsencode(first), os.fsencode(second)
+    try:
+        library = ctypes.CDLL(None)
+        if sys.platform == "darwin":
+            failed = library.renamex_np(*paths, ctypes.c_uint(EXCHANGE))
+        else:
+            failed = library.renameat2(HERE, paths[0], HERE, paths[1], ctypes.c_uint(EXCHANGE))
+    except (OSError, AttributeError, TypeError):
+        return False
+    return bool(failed == 0)
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Rename a folder to `path`, whose present folder, if any, takes the name of `new`.
+
+    Where the system cannot exchange names there is a moment between two renames, and the folder that was
+    there comes back if the second one fails; raises OSError.
+    """
+    if not path.exists():
+        new.rename(path)
+    elif not exchange(new, path):
+        aside = new.with_name(f"{new.name}.before")
+        path.rename(aside)
+        try:
+            new.rename(path)
+        except OSError:
+            aside.rename(path)
+            raise
+        aside.rename(new)

@@ -9,13 +9,16 @@ import csv
 import hashlib
 import io
 import json
+import logging
 import os
 import platform
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,29 +28,45 @@ from safetensors import SafetensorError
 from torch import nn
 
 from distaff._version import __version__
-from distaff.data import Attribute, Dataset
+from distaff.attributes import Attribute
+from distaff.data import Comparison, Data, Dataset, Fingerprint, Split, compare, find_source, fingerprint
 from distaff.data import load as load_data
 from distaff.errors import InputError
 from distaff.files import atomic_write
-from distaff.model import Model, build
+from distaff.latents import CodeSampler, SamplerOptions
+from distaff.losses import Objective
+from distaff.model import Model, fit_sampler
+from distaff.parts import FAMILIES, Part, is_foreign, parts_of, provider
 from distaff.recipe import Recipe, from_yaml, to_yaml
+from distaff.vae import VAE
+
+CHECKPOINT, PREVIOUS = "checkpoint.ckpt", "checkpoint.previous.ckpt"
+DIVERGED = "diverged.json"
+SAMPLER = "sampler.safetensors"
+SAMPLED = 20_000
+"""Training images whose codes a sampler learns, at most."""
+_log = logging.getLogger("distaff")
 
 
 class Run:
     """A run folder, as it is on disk.
 
     `recipe.yaml` (resolved), `attributes.json`, `model.safetensors`, `history.csv`, `checkpoint.ckpt`,
-    `evaluation.json`, `environment.json` and `figures/`.
+    `images.npz` (fingerprint of the images), `evaluation.json`, `environment.json`, `parts.json` (who
+    provides parts that are not distaff's own), `sampler.safetensors` (of codes, if one was fitted) and
+    `figures/`.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], data: Dataset | None = None) -> None:
+        """Name the folder; `data` is what the run was trained on, where that was given in this process."""
         self.path = Path(path)
+        self.data = data
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Run:
+    def open(cls, path: str | os.PathLike[str]) -> Self:
         """Return the run in a folder; raises InputError when there is none."""
         run = cls(path)
         if not run.path.is_dir():
@@ -64,22 +83,42 @@ class Run:
         if "\ntrain:" not in text:
             # The last part of a resolved recipe: without it, what is left may still be a recipe, but another.
             raise InputError(f"{path}: damaged: its end is missing")
+        self._refuse_missing("source", but=True)
         return from_yaml(text, where=str(path))
 
+    def _refuse_missing(self, family_asked: str, *, but: bool = False) -> None:
+        """Raise InputError when a part of a family, or of any `but` that one, is of a package not here."""
+        if not (self.path / "parts.json").is_file():
+            return
+        for each in self.read_json("parts.json")["parts"]:
+            family, tag, module = each["family"], each["tag"], each["module"]
+            if (family == family_asked) == but or tag in FAMILIES.get(family, ()):
+                continue
+            package = (
+                f"package {each['package']} {each['version']}" if each["package"] else f"module {module}"
+            )
+            raise InputError(
+                f"{self.path}: needs the {family} {tag!r} of {package}, which is not here; "
+                + (f"pip install {each['package']}, or " if each["package"] else "")
+                + f"import {module} (--import {module})"
+            )
+
     @cached_property
-    def _attributes(self) -> tuple[tuple[int, int, int], tuple[Attribute, ...]]:
+    def _attributes(self) -> tuple[tuple[int, int, int], tuple[Attribute, ...], int, float | None]:
         path = self.path / "attributes.json"
         try:
             raw = json.loads(self._read(path))
             channels, height, width = (int(side) for side in raw["image_shape"])
             attributes = tuple(Attribute.model_validate(each) for each in raw["attributes"])
+            images, white = int(raw["training_images"]), raw.get("white")
+            white = None if white is None else float(white)
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: damaged: {str(error).splitlines()[0]}") from None
-        return (channels, height, width), attributes
+        return (channels, height, width), attributes, images, white
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the pictures."""
+        """Channels, height and width of the images."""
         return self._attributes[0]
 
     @property
@@ -88,64 +127,198 @@ class Run:
         return self._attributes[1]
 
     @property
+    def training_images(self) -> int:
+        """How many images the model was trained on."""
+        return self._attributes[2]
+
+    @property
+    def white(self) -> float | None:
+        """The pixel value that was taken as white, of images that were no bytes from 0 to 255; else None."""
+        return self._attributes[3]
+
+    @property
     def is_trained(self) -> bool:
         """Whether the run has weights to load."""
         return (self.path / "model.safetensors").is_file()
 
     @property
     def is_finished(self) -> bool:
-        """Whether the training came to its end: to its last step, or to the end of its patience."""
+        """Whether the training came to its end: to its last step, or to the early stopping."""
         if not (self.is_trained and (self.path / "environment.json").is_file()):
             return False
         return self.read_json("environment.json").get("finished") is True
 
     @cached_property
     def model(self) -> Model:
-        """The trained model; raises InputError when the weights are missing, damaged or of another recipe."""
+        """The trained model, on the processor; see `load_model`."""
+        return self.load_model()
+
+    def load_model(self, device: str | torch.device = "cpu") -> Model:
+        """Return the trained model on a device.
+
+        Raises:
+            InputError: the weights are missing, damaged or of another recipe, or there is no such device.
+        """
         path = self.path / "model.safetensors"
         if not path.is_file():
-            raise InputError(f"{self.path}: no trained weights yet; continue with 'distaff train --resume'")
-        autoencoder, objective = build(self.recipe, self.attributes, self.image_shape)
-        both = nn.ModuleDict({"model": autoencoder, "objective": objective})
+            raise InputError(
+                f"{self.path}: no trained weights yet; continue the training (resume=True, --resume)"
+            )
+        vae, objective = self.recipe.build(self.attributes, self.image_shape, self.training_images)
+        written = self._read_weights(path, nn.ModuleDict({"vae": vae, "objective": objective}))
+        sampler = self._sampler(vae.latents.outputs, written["sha256"])
+        return Model(self.recipe, self.attributes, vae, objective, device, white=self.white, sampler=sampler)
+
+    def _read_weights(self, path: Path, module: nn.Module) -> dict[str, str]:
+        """Load a file into a module; returns what stands in its header beside them."""
         try:
             content = self._read(path)
             weights = safetensors.torch.load(content)
-            both.load_state_dict(weights)
+            module.load_state_dict(weights)
         except (SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[-1].strip()
             raise InputError(f"{path}: damaged, or not the weights of this recipe: {reason}") from None
-        if _written_digest(content) != _digest(weights):
+        written = _header(content)
+        if written.get("sha256") != _digest(weights):
             raise InputError(f"{path}: damaged or changed since training: its sha256 is not the one written")
         if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
             raise InputError(f"{path}: damaged: some weights are not finite numbers")
-        return Model(self.recipe, self.attributes, autoencoder, objective)
+        return written
 
-    def dataset(self, source: str | None = None) -> Dataset:
-        """Load the run's data, or another source cut and resized the same way."""
+    def _sampler(self, size: int, model: str) -> CodeSampler | None:
+        """Return the sampler of the weights with this sha256; None without one."""
+        path = self.path / SAMPLER
+        if not path.is_file():
+            return None
+        try:
+            written = _header(self._read(path))
+            options, of = SamplerOptions.model_validate_json(written["options"]), written["model"]
+        except (ValueError, KeyError) as error:
+            raise InputError(f"{path}: damaged: {str(error).splitlines()[0]}") from None
+        if of != model:
+            _log.warning("%s is of other weights and is not used; fit_sampler() fits one anew", path)
+            return None
+        sampler = CodeSampler(options, size, self.attributes)
+        self._read_weights(path, sampler)
+        return sampler
+
+    def fit_sampler(
+        self,
+        options: SamplerOptions | None = None,
+        *,
+        dataset: Dataset | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Fit a sampler to the codes of training images, and keep it with the run.
+
+        New images are then drawn by it and not from the prior, also of attributes that the model itself
+        cannot set: for a model whose prior has holes, or that has none. It takes about a minute.
+
+        Args:
+            options: how it is trained; as the recipe says, else by default.
+            dataset: the images that the model was trained on; loaded if None.
+            progress: is told the steps done and the steps in all.
+
+        Raises:
+            InputError: no trained weights, or data that cannot be read.
+        """
+        _log.info("fitting a sampler of codes")
+        options, model = options or self.recipe.sampler or SamplerOptions(), self.load_model()
+        dataset = dataset or self.dataset()
+        rows = dataset.splits["train"]
+        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLED)).astype(np.int64)]
+        seed = self.recipe.train.seed
+        labels = dataset.labels.select([each.name for each in self.attributes])
+        sampler = fit_sampler(model, options, dataset.images, labels, rows, seed=seed, progress=progress)
+        digest = _header(self._read(self.path / "model.safetensors"))["sha256"]
+        self._write_tensors(SAMPLER, sampler, {"model": digest, "options": options.model_dump_json()})
+        self.__dict__.pop("model", None)  # which was loaded without it
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint | None:
+        """What tells the images of the training from others; None where the run keeps none."""
+        path = self.path / "images.npz"
+        if not path.is_file():
+            return None
+        try:
+            with np.load(io.BytesIO(self._read(path)), allow_pickle=False) as arrays:
+                return Fingerprint.from_arrays(dict(arrays))
+        except (ValueError, OSError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path}: damaged: {str(error).splitlines()[0]}") from None
+
+    def dataset(self, given: Data = None) -> Dataset:
+        """Load the run's data as the training saw them.
+
+        Where images came, went or moved since, those of the test and validation splits that training saw
+        belong to the training split, and a note and a warning say so.
+
+        Args:
+            given: the images in Python that the run was trained on, which its folder does not keep.
+
+        Raises:
+            InputError: data that cannot be read, or images of another size.
+        """
+        if self.data is not None and given is None:
+            return self.data
+        self._refuse_missing("source")
         options = self.recipe.data
-        if source is not None:
-            channels, height, width = self.image_shape
-            cut = {"image_size": (height, width), "channels": channels if channels in {1, 3} else None}
-            options = options.model_copy(update={"source": source, "count": None, "labelled": 1.0} | cut)
-        dataset = load_data(options)
+        dataset = load_data(options, given=given, like=self.attributes)
         if dataset.images.shape[1:] != self.image_shape:
             raise InputError(
-                f"{options.source}: pictures of shape {list(dataset.images.shape[1:])}, "
+                f"{options.source}: images of shape {list(dataset.images.shape[1:])}, "
                 f"but the model takes {list(self.image_shape)} (channels, height, width)"
             )
-        return dataset
+        if self.fingerprint is None:
+            return dataset
+        difference = compare(self.fingerprint, fingerprint(dataset))
+        return dataset if difference.same else _without_seen(dataset, difference)
+
+    def knows(self, dataset: Dataset) -> bool:
+        """Tell whether some images of a dataset are among those that the run was given."""
+        if self.fingerprint is None:
+            return True
+        return bool(np.isin(fingerprint(dataset).digests, self.fingerprint.digests).any())
+
+    def unseen(self, dataset: Dataset, what: str) -> Dataset:
+        """Return other data with the images that training saw, if there are some, in the training split.
+
+        Raises:
+            InputError: training saw all of them; `what` is what they are called.
+        """
+        if self.fingerprint is None:
+            return dataset
+        seen = compare(self.fingerprint, fingerprint(dataset)).seen
+        if not seen.any():
+            return dataset
+        if seen.all():
+            raise InputError(
+                f"{what}: training saw all of its {len(seen):,} images, so there is none to measure on; "
+                "name no other data to measure on the run's own test images"
+            )
+        rows, told = np.arange(len(seen)), f"{seen.sum():,} of {len(seen):,} images of {what}"
+        told += " were seen in training and are not measured"
+        _log.warning("%s", told)
+        drawn = not dataset.published
+        splits: dict[Split, npt.NDArray[np.int64]] = {
+            name: part[~seen[part]] for name, part in dataset.splits.items() if name != "train"
+        }
+        if drawn:
+            splits["test"] = rows[~seen]
+        others = np.concatenate(list(splits.values()))
+        splits["train"] = np.setdiff1d(rows, others)
+        return replace(dataset, splits=splits, notes=(*dataset.notes, told))
 
     def history(self) -> dict[str, npt.NDArray[Any]]:
         """Return the history by column; `split` as words, the rest as numbers with NaN where empty."""
         path = self.path / "history.csv"
         try:
             return self._columns(self._read(path).decode("utf-8"))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, csv.Error) as error:
             raise InputError(f"{path}: damaged: {error}") from None
 
     @staticmethod
     def _columns(text: str) -> dict[str, npt.NDArray[Any]]:
-        rows = list(csv.DictReader(io.StringIO(text)))
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
         columns = rows[0].keys() if rows else []
         if any(row.keys() != columns or None in row.values() for row in rows):
             raise ValueError("its rows differ in length")
@@ -156,24 +329,49 @@ class Run:
             for column in columns
         }
 
-    def write_setup(self, recipe: Recipe, attributes: Sequence[Attribute], shape: tuple[int, ...]) -> None:
-        """Write the environment, the attributes and the recipe of a run that begins.
+    def write_setup(
+        self,
+        recipe: Recipe,
+        attributes: Sequence[Attribute],
+        shape: tuple[int, ...],
+        images: int,
+        identity: Fingerprint | None = None,
+        white: float | None = None,
+    ) -> None:
+        """Write the environment, the attributes and the recipe of a run that begins on `images` images.
+
+        `identity` tells the images from others when the run is measured or resumed; `white` is the pixel
+        value that was taken as white.
 
         The recipe comes last: it is what makes the folder a run.
         """
         self.write_json("environment.json", environment())
+        described = [each.model_dump(mode="json") for each in attributes]
         self.write_json(
             "attributes.json",
-            {"image_shape": list(shape), "attributes": [each.model_dump(mode="json") for each in attributes]},
+            {
+                "image_shape": list(shape),
+                "training_images": images,
+                "white": white,
+                "attributes": described,
+            },
         )
+        if identity is not None:
+            file = io.BytesIO()
+            np.savez_compressed(file, allow_pickle=False, **identity.to_arrays())
+            self.write("images.npz", file.getvalue())
+        foreign = foreign_parts(recipe)
+        if foreign:
+            self.write_json("parts.json", {"parts": foreign})
         self.write("recipe.yaml", to_yaml(recipe).encode())
 
-    def write_weights(self, autoencoder: nn.Module, objective: nn.Module) -> None:
+    def write_weights(self, vae: VAE, objective: Objective) -> None:
         """Write model.safetensors."""
-        both = nn.ModuleDict({"model": autoencoder, "objective": objective})
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in both.state_dict().items()}
-        content = safetensors.torch.save(tensors, metadata={"sha256": _digest(tensors)})
-        self.write("model.safetensors", content)
+        self._write_tensors("model.safetensors", nn.ModuleDict({"vae": vae, "objective": objective}), {})
+
+    def _write_tensors(self, name: str, module: nn.Module, beside: Mapping[str, str]) -> None:
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+        self.write(name, safetensors.torch.save(tensors, metadata={"sha256": _digest(tensors), **beside}))
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file of the run; NaN and infinities become null."""
@@ -202,9 +400,55 @@ class Run:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def load(path: str | os.PathLike[str]) -> Model:
-    """Return the trained model of a run folder."""
-    return Run.open(path).model
+def load(path: str | os.PathLike[str], *, device: str | torch.device = "cpu") -> Model:
+    """Return the trained model of a run folder on a device.
+
+    Raises:
+        InputError: there is no such run, it is not trained yet, or it is damaged.
+
+    >>> load("no/such/run")
+    Traceback (most recent call last):
+    distaff.errors.InputError: no/such/run: there is no such run folder; 'distaff train' makes one
+    """
+    return Run.open(path).load_model(device)
+
+
+def _without_seen(dataset: Dataset, difference: Comparison) -> Dataset:
+    """Return the dataset with every image that training saw in the training split."""
+    splits = dict(dataset.splits)
+    moved = 0
+    for name in ("valid", "test"):
+        seen = difference.seen[splits[name]]
+        moved += int(seen.sum()) if name == "test" else 0
+        splits["train"] = np.sort(np.concatenate([splits["train"], splits[name][seen]]))
+        splits[name] = splits[name][~seen]
+    note = f"the images changed since training: {difference}"
+    if moved:
+        note += f"; {moved:,} images of the test split are not measured, since training saw them"
+    _log.warning("%s", note)
+    return replace(dataset, splits=splits, notes=(*dataset.notes, note))
+
+
+def foreign_parts(recipe: Recipe) -> list[dict[str, str | None]]:
+    """Return who provides each part of a recipe, its source included, that is not distaff's own."""
+    parts = [part for part in parts_of(recipe) if is_foreign(type(part).__module__)]
+    try:
+        source: Part = find_source(recipe.data.source)
+    except InputError:
+        pass  # Images given in Python, or gone since: nobody's part.
+    else:
+        parts += [source] if is_foreign(type(source).__module__) else []
+    found = {(part.family, part.tag): provider(type(part).__module__) for part in parts}
+    return [
+        {
+            "family": family,
+            "tag": tag,
+            "module": each.module,
+            "package": each.package,
+            "version": each.version,
+        }
+        for (family, tag), each in found.items()
+    ]
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
@@ -217,29 +461,35 @@ def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _written_digest(content: bytes) -> str | None:
-    """Return the sha256 in a safetensors file's header."""
+def _header(content: bytes) -> dict[str, str]:
+    """Return what stands in a safetensors file's header beside the tensors."""
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    written: str | None = header.get("__metadata__", {}).get("sha256")
+    written: dict[str, str] = header.get("__metadata__", {})
     return written
 
 
 def environment() -> dict[str, Any]:
     """Return what a result depends on beside the recipe: versions and the machine."""
-    packages = {}
-    for name in ("torch", "lightning", "numpy", "scipy", "scikit-learn", "pydantic"):
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            packages[name] = "not installed"
     return {
         "distaff": __version__,
         "python": platform.python_version(),
-        "packages": packages,
+        "packages": dict(_packages()),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
         "cuda": torch.version.cuda if torch.cuda.is_available() else None,
     }
+
+
+@cache
+def _packages() -> Mapping[str, str]:
+    """Return the versions of packages; reading them takes as long as a short training."""
+    packages = {}
+    for name in ("torch", "lightning-fabric", "numpy", "scipy", "scikit-learn", "pydantic"):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed"
+    return packages
 
 
 def _plain(value: Any) -> Any:

@@ -46,28 +46,30 @@ def copied(supervised, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory):
-    """A folder of three pictures, one of them in a subfolder."""
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    """A folder of three images, one of them in a subfolder."""
+    folder = tmp_path_factory.mktemp("images")
     (folder / "more").mkdir()
-    images = load("digits", count=300).images.take(slice(0, 3))
-    for name, image in zip(("a.png", "b.png", "more/c.png"), images, strict=True):
+    found = load("digits", count=300).images.take(slice(0, 3))
+    for name, image in zip(("a.png", "b.png", "more/c.png"), found, strict=True):
         Image.fromarray(image[0]).save(folder / name)
     return folder
 
 
 @pytest.fixture
 def fails(capsys):
-    """fails(arguments): run a command that must exit with 2, and return its one line on stderr."""
+    """fails(arguments): run a command that must exit with 2, and return its last line on stderr."""
 
     def run(*arguments):
         capsys.readouterr()
         assert main([str(each) for each in arguments]) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
-        assert captured.err.startswith("distaff: ")
-        assert captured.err.count("\n") == 1
-        return captured.err
+        assert "Traceback" not in captured.err
+        lines = captured.err.splitlines()
+        assert lines[-1].startswith("distaff: ")
+        assert sum(line.startswith("distaff: ") for line in lines) == 1
+        return lines[-1]
 
     return run
 

@@ -1,11 +1,10 @@
-"""`distaff demo`: from nothing to a table, on a model and a reader that hardly learn."""
+"""`distaff demo`: from nothing to a table, on a model and a reference classifier that hardly learn."""
 
 import json
 from pathlib import Path
 
 from distaff.data import sprites
-from distaff.evaluation.reader_cache import reader_of
-from distaff.explorer.document import read_html
+from distaff.explorer._bundle import read_html
 from distaff.training import train
 
 FEW = {"data.count": 500, "network": "mlp", "train.steps": 5}
@@ -15,12 +14,10 @@ def test_demo_ends_with_a_table_and_where_to_look(does, monkeypatch):
     monkeypatch.setattr(
         "distaff.training.train", lambda recipe, **given: train(recipe, settings=FEW, **given)
     )
-    monkeypatch.setattr(
-        "distaff.evaluation.subject.reader_of",
-        lambda *given, **named: reader_of(*given, **named | {"budget": 128}),
-    )
+    for name in ("LEAST", "BUDGET"):
+        monkeypatch.setattr(f"distaff.analysis._analysis.{name}", 256)
     for name in ("encoder_graph", "decoder_graph"):
-        monkeypatch.setattr(f"distaff.explorer.bundle.{name}", lambda *_, **__: b"graph")
+        monkeypatch.setattr(f"distaff.explorer._export.{name}", lambda *_, **__: b"graph")
     told = does("demo", "--out", "shown")
     metrics = json.loads(Path("shown/evaluation.json").read_text())["metrics"]
     lines = [line.split() for line in told.splitlines()]
@@ -31,5 +28,21 @@ def test_demo_ends_with_a_table_and_where_to_look(does, monkeypatch):
         assert any(line[:2] == [name, f"{metrics[name]['value']:.3f}"] for line in lines)
     assert "Open shown/explorer.html in a browser" in told
     assert len(read_html(Path("shown/explorer.html")).manifest["runs"][0]["attributes"]) == 5
-    assert "Look at shown/figures" in told
-    assert Path("shown/figures/sweeps.png").is_file()
+    shown = [Path(word.rstrip(":,.")) for word in told.split() if word.startswith("shown/figures/")]
+    assert shown
+    assert all(each.is_file() for each in shown)
+
+
+def test_the_quick_demo_ends_with_a_page_and_what_to_try(does, monkeypatch):
+    monkeypatch.setattr("distaff.explorer._export.encoder_graph", lambda *_, **__: b"graph")
+    monkeypatch.setattr("distaff.explorer._export.decoder_graph", lambda *_, **__: b"graph")
+    told = does("demo", "--quick", "--steps", "20", "--out", "shown")
+    metrics = json.loads(Path("shown/evaluation.json").read_text())["metrics"]
+    lines = [line.split() for line in told.splitlines()]
+    for name in ("elbo", "knn_accuracy"):
+        assert any(line[0] == name for line in lines if line)
+        assert name in metrics
+    assert "Open shown/explorer.html in a browser" in told
+    (command,) = (line for line in lines if line[:2] == ["distaff", "mix"])
+    does(*command[1:])
+    assert Path("mix.gif").is_file()

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from distaff import metrics
-from distaff.cli.score_suite import ASKED, SLOW
-from distaff.metrics import catalogue
+from distaff.metrics import METRICS, Score
 
 FAST = "mig,sap,irs,mcc,modularity,total_correlation"
 
@@ -41,20 +40,20 @@ def test_values_are_those_of_the_library(table, does):
     text = does("score", "z.npy", "f.csv", "--metrics", FAST, "--seed", "3", "--out", "scores.json")
     with Path("scores.json").open(encoding="utf-8") as file:
         result = json.load(file)
-    assert list(result) == ["metrics", "left_out", "settings", "versions"]
+    assert list(result) == ["metrics", "left_out", "factors_left_out", "settings", "versions"]
     found = {name: details["value"] for name, details in result["metrics"].items()}
     assert found == {
         "mig": float(metrics.mig(codes, classes)),
         "sap": float(metrics.sap(codes, classes, seed=3)),
         "irs": float(metrics.irs(codes, np.column_stack([classes, mass]))),
-        "mcc": float(metrics.mcc(codes, np.column_stack([classes[:, 1], mass]))),
+        "mcc": pytest.approx(float(metrics.mcc(codes, np.column_stack([classes[:, 1], mass]))), abs=1e-6),
         "modularity": float(metrics.modularity(codes, classes)),
         "total_correlation": float(metrics.total_correlation(codes)),
     }
     assert result["metrics"]["sap"]["options"]["seed"] == 3
     assert result["metrics"]["mig"]["factors"] == ["shape", "place"]
-    assert result["settings"]["kinds"] == {"shape": "texts", "place": "classes", "mass": "continuous"}
-    assert "shape (3 classes), place (4 classes), mass (continuous)" in text
+    assert result["settings"]["kinds"] == {"shape": "categorical", "place": "ordinal", "mass": "continuous"}
+    assert "shape (3 classes), place (4 classes, 43 missing), mass (continuous)" in text
     assert "shape is text: left out of mcc" in text
     assert "mass is continuous: measured by" in text
     assert f"mig                 {found['mig']:.3f}   higher is better; chance: about 0" in text
@@ -71,29 +70,58 @@ def test_factors_may_be_an_array(table, does):
     assert "factor 0 (3 classes), factor 1 (4 classes)" in does("score", "z.npy", "f.npy", "--metrics", "mig")
 
 
-def test_all_that_fits_is_measured_unasked(table, does, monkeypatch):
+def test_the_usual_metrics_that_fit_are_measured_unasked(table, does, monkeypatch):
     # The slow ones are only told from the rest here, so that the test is quick.
-    monkeypatch.setattr("distaff.cli.score_suite.Scored.measure", lambda self, entry: fake(entry))
-    text = does("score", "z.npy", "f.csv")
-    left_out = {line.split(": ")[1] for line in text.splitlines() if line.startswith("left out: ")}
-    beside = {each.name for each in catalogue() if {"logvar", "models", "log_weights"} & {*each.needs}}
-    assert left_out == beside | {*ASKED}
-    shown = [line.split()[0] for line in text.splitlines() if "is better" in line and line[1:2] != " "]
-    assert tuple(shown[-len(SLOW) :]) == SLOW
+    monkeypatch.setattr("distaff.metrics._run._measure", fake)
+    text = does("score", "z.npy", "f.csv", "--out", "scores.json")
+    usual = sorted(name for name, each in METRICS.items() if each.default and not each.of_model)
+    with Path("scores.json").open(encoding="utf-8") as file:
+        assert list(json.load(file)["metrics"]) == usual
+    also = next(line for line in text.splitlines() if line.startswith("also there"))
+    assert "mig_sup" in also
+    assert "udr" not in also
+    everything = does("score", "z.npy", "f.csv", "--metrics", "all")
+    assert "left out: udr: it needs the codes of several models" in everything
+    assert "mig_sup" in everything
 
 
-def fake(entry):
-    parts = ("completeness", "informativeness", "infoc", "infoe")
-    return {"value": 0.5, "factors": [], "options": {}} | dict.fromkeys(parts, 0.5)
+def fake(entry, inputs, say):
+    return Score(0.5, dict.fromkeys(entry.parts, 0.5))
 
 
 def test_dci_and_its_parts_with_progress(table, does, monkeypatch):
     said = []
-    monkeypatch.setattr("distaff.cli.score.working", lambda: Working(said))
+    monkeypatch.setattr("distaff.cli._score.working", lambda: Working(said))
     text = does("score", "z.npy", "f.csv", "--metrics", "dci")
     assert "  completeness" in text
     assert "  informativeness" in text
     assert any("of 200 steps" in line for line in said)
+
+
+def test_a_trivial_number_is_not_shown(table, own_folder, does):
+    shapes = [[word] for word in ("heart", "disc", "square") * 100]
+    write(own_folder / "one.csv", ["shape"], shapes)
+    text = does("score", "z.npy", "one.csv", "--metrics", "dci,modularity,factor_vae_score,mig")
+    for name in ("dci", "modularity", "factor_vae_score"):
+        assert f"left out: {name}: it needs 2 factors with countable values, the data have 1" in text
+    usual = does("score", "z.npy", "one.csv")
+    assert "left out: dci: it needs 2 factors" in usual
+    assert "also there, by --metrics" in usual
+
+
+def test_a_metric_of_ones_own_is_listed_and_run(table, own_folder, does):
+    (own_folder / "widest.py").write_text(
+        "from distaff.metrics import metric\n"
+        "@metric(needs=('codes',), default=False)\n"
+        "def widest_code(codes):\n"
+        "    'The largest range of any code.'\n"
+        "    return (codes.max(axis=0) - codes.min(axis=0)).max()\n",
+        encoding="utf-8",
+    )
+    codes, *_ = table
+    text = does("score", "z.npy", "f.csv", "--import", "widest", "--metrics", "widest_code")
+    assert f"widest_code   {np.ptp(codes, axis=0).max():.3f}" in text
+    assert "The largest range of any code." in does("metrics", "widest_code", "--import", "widest")
 
 
 class Working:
@@ -110,12 +138,12 @@ class Working:
 def test_a_metric_that_does_not_fit_is_left_out_with_a_reason(table, does, fails):
     text = does("score", "z.npy", "f.csv", "--metrics", "mig,flatness,udr")
     assert "left out: flatness: a traversal needs every combination" in text
-    assert "left out: udr: it needs several models: call distaff.metrics.udr" in text
-    assert "nothing can be measured: udr: it needs several models" in fails(
+    assert "left out: udr: it needs the codes of several models" in text
+    assert "nothing can be measured: udr: it needs the codes of several models" in fails(
         "score", "z.npy", "f.csv", "--metrics", "udr"
     )
     np.save("one.npy", np.arange(300.0)[:, None])
-    assert "mig: it needs 2 codes, the table has 1" in fails("score", "one.npy", "f.csv", "--metrics", "mig")
+    assert "mig: it needs 2 codes, the data have 1" in fails("score", "one.npy", "f.csv", "--metrics", "mig")
 
 
 def test_a_grid_can_be_traversed(own_folder, does):
@@ -139,7 +167,7 @@ CODES = {
 def test_bad_arrays_of_codes(table, fails, name):
     message, values = CODES[name]
     np.save(name, values.reshape(300, 3), allow_pickle=True)
-    assert f"{name}: {message}" in fails("score", name, "f.csv")
+    assert message in fails("score", name, "f.csv")
 
 
 @pytest.mark.parametrize(
@@ -147,13 +175,13 @@ def test_bad_arrays_of_codes(table, fails, name):
     [
         ("z.npy", b"", "damaged, or not an array that numpy.save wrote"),
         ("z.npy", b"\x93NUMPY\x01\x00", "damaged, or not an array that numpy.save wrote"),
-        ("z.txt", b"1", "expected a file that ends in .npy or .csv"),
+        ("z.txt", b"1", "expected a file that ends in .npy, .csv or .tsv"),
         ("z.csv", b"", "empty; its first line names the columns"),
-        ("z.csv", b"a,b\n1,2\n3\n", "line 3 has 1 cells where the first has 2"),
-        ("z.csv", b"a,b\n1,x\n", "line 2, column 'b': 'x' is not a number"),
-        ("z.csv", b"a,b\n1,\n", "line 2, column 'b': '' is not a number"),
+        ("z.csv", b"a,b\n1,2\n3\n", "row 3 has 1 cells where the first has 2"),
+        ("z.csv", b"a,b\n1,x\n", "row 2, column 'b': 'x' is not a number"),
+        ("z.csv", b"a,b\n1,\n", "row 2, column 'b': '' is not a number"),
         ("z.csv", b"0.5,0.25\n1,2\n", "the first line holds numbers; it must name the columns"),
-        ("z.csv", b",a\n0,2\n", "column 1 has no name"),
+        ("z.csv", b"a,,\n0,2,3\n", "column number 2 has no name"),
         ("z.csv", b"a,a\n0,2\n", "two columns are called 'a'"),
         ("z.csv", b"a,b\n", "must be a filled table"),
         ("z.csv", b"a\n\xff\n", "not UTF-8 text"),
@@ -165,28 +193,46 @@ def test_bad_files_of_codes(own_folder, fails, name, content, message):
     assert message in fails("score", name, "f.csv")
 
 
+def test_rows_of_another_number_are_refused(table, own_folder, fails):
+    write(own_folder / "bad.csv", "pq", [["a", 1], ["b", 2]])
+    assert "bad.csv: 2 rows of factors, but there are 300 rows of codes" in fails("score", "z.npy", "bad.csv")
+
+
 @pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ([["a", 1], ["b", 2]], "2 rows of factors, but there are 300 rows of codes"),
-        ([["a", i % 2] for i in range(300)], "factor 'p' has one value only"),
-        ([["", i % 2] for i in range(300)], "factor 'p' has no value"),
-        ([["inf", i % 2] for i in range(300)], "factor 'p' is infinite in row 1"),
-    ],
+    ("cell", "message"),
+    [("a", "every label is 'a'"), ("", "every cell is empty"), ("NA", "every cell is empty")],
 )
-def test_bad_factors(table, own_folder, fails, rows, message):
-    write(own_folder / "bad.csv", "pq", rows)
-    assert f"bad.csv: {message}" in fails("score", "z.npy", "bad.csv", "--metrics", "mig")
+def test_a_factor_that_says_nothing_is_left_out_and_named(table, own_folder, does, cell, message):
+    write(own_folder / "half.csv", "pq", [[cell, i % 2] for i in range(300)])
+    text = does("score", "z.npy", "half.csv", "--metrics", "mig")
+    assert f"left out the column p: {message}" in text
+    assert "q (2 classes)" in text
 
 
-def test_columns_that_name_rows_are_refused(own_folder, fails):
+def test_an_infinite_factor_is_refused(table, own_folder, fails):
+    write(own_folder / "bad.csv", "pq", [["inf", i % 2] for i in range(300)])
+    assert "bad.csv: column 'p' holds an infinite number" in fails("score", "z.npy", "bad.csv")
+
+
+def test_semicolons_and_spellings_of_missing(table, own_folder, does):
+    codes, classes, _ = table
+    rows = [f"{'n/a' if np.isnan(b) else int(b)};{a:g}" for a, b in classes]
+    (own_folder / "f2.csv").write_text("\n".join(["place;shape", *rows]), encoding="utf-8")
+    text = does("score", "z.npy", "f2.csv", "--metrics", "mig")
+    assert f"mig      {float(metrics.mig(codes, classes)):.3f}" in text
+    assert "place (4 classes, 43 missing)" in text
+
+
+def test_columns_that_name_rows_are_left_out(own_folder, fails):
     np.save("z.npy", np.random.RandomState(0).randn(1200, 2))
     write(own_folder / "names.csv", ["file"], [[f"{i}.png"] for i in range(1200)])
-    assert "column 'file' has 1,200 different texts" in fails("score", "z.npy", "names.csv")
+    assert "nothing can be measured" in fails("score", "z.npy", "names.csv", "--metrics", "mig")
 
 
 def test_bad_words(table, fails):
-    assert "there is no 'migg'; did you mean 'mig'?" in fails("score", "z.npy", "f.csv", "--metrics", "migg")
+    assert "there is no metric 'migg'; did you mean 'mig'?" in fails(
+        "score", "z.npy", "f.csv", "--metrics", "migg"
+    )
     assert "none.npy: cannot be read: No such file" in fails("score", "none.npy", "f.csv")
     assert "none.csv: cannot be read: No such file" in fails("score", "z.npy", "none.csv")
     assert "expected a file that ends in .json" in fails("score", "z.npy", "f.csv", "--out", "scores.csv")

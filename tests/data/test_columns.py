@@ -1,10 +1,26 @@
+"""What columns of labels mean: kinds, missing cells, and that what is left out is named with its reason."""
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distaff.data.columns import Uninformative, infer, table
+from distaff.data import DataOptions
+from distaff.data._columns import MISSING, read_columns
 from distaff.errors import InputError
+
+
+def read(name, column, *, folder=False, **settings):
+    """One column: (its attribute, its values, the notes), or the reason why it is left out."""
+    folders = frozenset({name} if folder else ())
+    labels = read_columns(
+        {name: np.array(column)}, len(column), "here", DataOptions(source="x", **settings), folders=folders
+    )
+    if labels.left_out:
+        (left,) = labels.left_out
+        assert left.names == (name,)
+        return left.reason
+    return labels.attributes.attributes[0], labels.attributes.values[:, 0], labels.notes
 
 
 @pytest.mark.parametrize(
@@ -14,65 +30,212 @@ from distaff.errors import InputError
         ("colour", [b"red", b"blue", b"", b"red"], "categorical", ("blue", "red")),
         ("flag", [True, False, True], "categorical", ("False", "True")),
         ("size", ["3", "1", "", "2"], "ordinal", (1, 2, 3)),
-        ("size", [3, 1, -1, 2], "ordinal", (1, 2, 3)),
         ("size", [-2, -1, 0, 1], "ordinal", (-2, -1, 0, 1)),
         ("size", [3.0, 1.0, np.nan], "ordinal", (1, 3)),
         ("label", [3, 1, 2], "categorical", (1, 2, 3)),
         ("Class", ["3", "1", "nan"], "categorical", (1, 3)),
+        ("digit", np.arange(30) % 10, "categorical", tuple(range(10))),
         ("age", [0.5, 1.5, np.nan], "continuous", ()),
         ("age", list(range(51)), "continuous", ()),
         ("age", list(range(50)), "ordinal", tuple(range(50))),
+        # 1 and -1 are two classes, -1, 0 and 1 are three.
+        ("Bright", ["1", "-1", "1"], "categorical", (-1, 1)),
+        ("Bright", [1, -1, 1], "categorical", (-1, 1)),
+        ("flag", ["0", "1", "0"], "categorical", (0, 1)),
+        ("direction", ["-1", "0", "1"], "ordinal", (-1, 0, 1)),
+        ("label", [-1, 0, 1], "categorical", (-1, 0, 1)),
+        ("change", [-1, 0, 1, 2, 3], "ordinal", (-1, 0, 1, 2, 3)),
+        ("label", [-1, 5, 9, 11], "categorical", (-1, 5, 9, 11)),
+        # More classes than 50 under a name that says what they are.
+        ("label", np.arange(600) % 300, "categorical", tuple(range(300))),
+        (
+            "breed",
+            [f"breed {n % 300:03}" for n in range(1000)],
+            "categorical",
+            tuple(f"breed {n:03}" for n in range(300)),
+        ),
+        # What begins with a zero is written so for a reason.
+        ("code", ["007", "012", "007"], "categorical", ("007", "012")),
+        ("code", ["0.5", "0.25", "1"], "continuous", ()),
+        ("code", ["1_000", "2_000", "1_000"], "categorical", ("1_000", "2_000")),
+        ("when", ["2020-01", "2021-01", "2020-01"], "categorical", ("2020-01", "2021-01")),
     ],
 )
 def test_kinds_are_read_off_the_values(name, column, kind, values):
-    attribute, _ = infer(name, np.array(column))
+    attribute, numbers, _ = read(name, column)
     assert (attribute.name, attribute.kind, attribute.values) == (name, kind, values)
+    assert numbers.dtype == np.float32
 
 
-def test_missing_values_are_nan():
-    _, values = infer("colour", np.array(["red", " ", "NaN", "blue"]))
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        (["cat", "dog"] * 2, ("cat", "dog")),
+        (["10", "9", "0", "9"], (0, 9, 10)),
+        ([f"{n:04}" for n in range(300)], tuple(f"{n:04}" for n in range(300))),
+        ([str(n) for n in range(300)], tuple(range(300))),
+        ([f"n{n}" for n in range(400)], tuple(sorted(f"n{n}" for n in range(400)))),
+        (["only"] * 4, ("only",)),
+        (["NA", "null", "-", "?"], ("-", "?", "NA", "null")),
+        (["1,5", "2", "2"], ("1,5", "2")),
+        (["1.0", "2.5", "2.5"], ("1.0", "2.5")),
+        (["7"] * 3, (7,)),
+    ],
+)
+def test_names_of_folders_are_always_classes(column, values):
+    attribute, numbers, _ = read("label", column, folder=True)
+    assert (attribute.kind, attribute.values) == ("categorical", values)
+    assert [str(attribute.label(number)) for number in numbers] == column
+
+
+@pytest.mark.parametrize("spelled", sorted(MISSING - {""}))
+def test_the_usual_spellings_of_missing_are_missing_and_said(spelled):
+    for column, kind in (
+        (["red", spelled, "blue", spelled], "categorical"),
+        (["1.5", spelled, "2.25", spelled], "continuous"),
+        (["1", spelled, "2", spelled], "ordinal"),
+    ):
+        attribute, values, notes = read("x", column)
+        assert attribute.kind == kind
+        assert np.isnan(values).tolist() == [False, True, False, True]
+        assert notes == (f"x: read as missing labels: {spelled!r} (2)",)
+
+
+def test_an_empty_cell_is_missing_without_a_word():
+    _, values, notes = read("colour", ["red", " ", "", "blue"])
     np.testing.assert_array_equal(values, np.array([1, np.nan, np.nan, 0], dtype=np.float32))
-    _, values = infer("size", np.array([-1, 4, 9]))
-    np.testing.assert_array_equal(values, np.array([np.nan, 0, 1], dtype=np.float32))
-    attribute, values = infer("age", np.array([0.5, np.nan, 1.5]))
+    assert notes == ()
+    attribute, values, _ = read("age", np.array([0.5, np.nan, 1.5]))
     np.testing.assert_array_equal(values, np.array([0.5, np.nan, 1.5], dtype=np.float32))
     assert (attribute.mean, attribute.std, attribute.low, attribute.high) == (1, 0.5, 0.5, 1.5)
+
+
+def test_minus_one_is_unknown_only_where_it_cannot_be_a_class_and_that_is_said():
+    attribute, values, notes = read("label", [-1, 0, 1, 2, -1])
+    assert attribute.values == (0, 1, 2)
+    assert np.isnan(values).tolist() == [True, False, False, False, True]
+    assert notes == ("label: 2 labels are -1, which is read as unknown",)
+    attribute, values, notes = read("label", [-1, 0, 1, 2, -1], missing={"label": []})
+    assert (attribute.values, notes) == ((-1, 0, 1, 2), ())
+
+
+def test_missing_cells_can_be_written():
+    attribute, values, notes = read("size", [3, -1, 99, 2], missing={"size": [-1, 99]})
+    assert attribute.values == (2, 3)
+    assert np.isnan(values).tolist() == [False, True, True, False]
+    assert notes == ("size: read as missing labels, as data.missing says: 2",)
+    attribute, values, _ = read("beard", ["None", "full", "unknown"], missing={"beard": "unknown"})
+    assert attribute.values == ("None", "full")
+    assert np.isnan(values).tolist() == [False, False, True]
+    attribute, _, _ = read("size", ["3", "-9", "2.5"], missing={"size": [-9]})
+    assert (attribute.low, attribute.high) == (2.5, 3)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "expected", "values"),
+    [
+        ([1, 2, 3], "continuous", "continuous", ()),
+        (["1", "2", "3"], "continuous", "continuous", ()),
+        ([0.5, 1.5], "categorical", "categorical", (0.5, 1.5)),
+        (list(range(70)), "categorical", "categorical", tuple(range(70))),
+        (list(range(70)), "ordinal", "ordinal", tuple(range(70))),
+        (
+            [str(n) + "th" for n in range(60)],
+            "categorical",
+            "categorical",
+            tuple(sorted(f"{n}th" for n in range(60))),
+        ),
+        ([0, 90, 180, 270], "circular", "circular", (0, 90, 180, 270)),
+        (["1,250", "2,500"], "continuous", "continuous", ()),
+        (["007", "12"], "continuous", "continuous", ()),
+        (["same"] * 4, "categorical", "categorical", ("same",)),
+        ([7, 7, 7], "continuous", "continuous", ()),
+    ],
+)
+def test_kinds_can_be_written(column, kind, expected, values):
+    attribute, numbers, _ = read("age", column, kinds={"age": kind})
+    assert (attribute.kind, attribute.values) == (expected, values)
+    assert attribute.std > 0
+    assert not np.isnan(numbers).any()
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "says"),
+    [
+        (["1", "old"], "continuous", "is not continuous, since the cell 'old' is no number"),
+        (["1.5", "2"], "ordinal", "not whole, such as 1.5"),
+        ([0.5, 1], "circular", "not whole, such as 0.5"),
+        (["red", "blue"], "ordinal", "'blue' is no number"),
+    ],
+)
+def test_kinds_that_do_not_fit_are_refused(column, kind, says):
+    with pytest.raises(InputError, match=f"here: column 'age' .*{says}"):
+        read("age", column, kinds={"age": kind})
+
+
+def test_decimal_commas_are_numbers_and_said():
+    attribute, values, notes = read("length", ["0,25", "1,5", "", "2"])
+    assert attribute.kind == "continuous"
+    np.testing.assert_array_equal(values, np.float32([0.25, 1.5, np.nan, 2]))
+    assert notes == ("length: the comma of '0,25' is read as a decimal point",)
+    assert "thousands or decimals" in read("length", ["1,250", "2,500", "3,750"])
+    attribute, _, notes = read("pair", ["a,b", "c,d", "a,b"])
+    assert (attribute.values, notes) == (("a,b", "c,d"), ())
 
 
 @given(st.lists(st.integers(0, 20) | st.none(), min_size=1))
 def test_classes_are_read_back(cells):
     known = {cell for cell in cells if cell is not None}
     column = np.array(["" if cell is None else str(cell) for cell in cells])
+    found = read("size", column)
     if len(known) < 2:
-        with pytest.raises(Uninformative):
-            infer("size", column)
+        assert isinstance(found, str)
         return
-    attribute, values = infer("size", column)
-    read = [None if np.isnan(value) else attribute.label(value) for value in values]
-    assert read == cells
+    attribute, values, _ = found
+    assert [None if np.isnan(value) else attribute.label(value) for value in values] == cells
 
 
 @pytest.mark.parametrize(
     ("column", "says"),
     [
-        (["same"] * 4, "fewer than two"),
-        ([""] * 4, "fewer than two"),
-        ([7, 7, 7], "fewer than two"),
-        ([str(n) + "th" for n in range(60)], "60 different texts"),
-        ([str(n % 300) + "th" for n in range(2000)], "300 different texts"),
+        (["same"] * 4, "every label is 'same'"),
+        ([""] * 4, "every cell is empty"),
+        (["NA", "", "n/a"], "every cell is empty"),
+        ([7, 7, 7], "every label is '7'"),
+        ([np.nan] * 3, "every cell is empty"),
+        ([str(n) + "th" for n in range(60)], "60 different texts for 60 images are ids or notes"),
+        ([str(n % 1100) + "th" for n in range(2000)], "1,100 different texts"),
+        ([*(str(n / 8) for n in range(60)), "unknown"], "row 60: 'unknown' is no number, as most cells are"),
     ],
 )
-def test_columns_that_say_nothing_are_left_out_unless_wanted(column, says):
+def test_what_is_left_out_is_named_and_refused_if_it_is_wanted(column, says):
+    assert says in read("odd", column)
     columns = {"good": np.arange(len(column)) % 2, "odd": np.array(column)}
-    assert table(columns, None, len(column), "here").names == ("good",)
-    with pytest.raises(InputError, match=f"here: column 'odd' has .*{says}"):
-        table(columns, ("odd",), len(column), "here")
+    assert read_columns(columns, len(column), "here", DataOptions(source="x")).attributes.names == ("good",)
+    with pytest.raises(InputError, match=f"here: column 'odd': .*{says}"):
+        read_columns(columns, len(column), "here", DataOptions(source="x", attributes=("odd",)))
 
 
-def test_infinite_numbers_are_refused():
-    with pytest.raises(InputError, match="here: column 'age' holds an infinite number in row 1"):
-        table({"age": np.array([1.5, np.inf])}, None, 2, "here")
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"attributes": ("agee",)}, "unknown attribute 'agee'; did you mean 'age'"),
+        ({"kinds": {"agee": "ordinal"}}, "data.kinds: unknown column 'agee'; did you mean 'age'"),
+        ({"missing": {"agee": [1]}}, "data.missing: unknown column 'agee'; did you mean 'age'"),
+    ],
+)
+def test_names_that_are_no_columns_are_refused(settings, says):
+    with pytest.raises(InputError, match=says):
+        read_columns({"age": np.arange(4)}, 4, "here", DataOptions(source="x", **settings))
+
+
+@pytest.mark.parametrize(
+    "column", [np.array([1.5, np.inf]), np.array(["1.5", "-inf"]), np.array(["Infinity", "2"])]
+)
+def test_infinite_numbers_are_refused(column):
+    with pytest.raises(InputError, match="here: column 'age' holds an infinite number in row"):
+        read("age", column)
 
 
 def test_no_columns_make_an_empty_table():
-    assert table({}, None, 4, "here").values.shape == (4, 0)
+    assert read_columns({}, 4, "here", DataOptions(source="x")).attributes.values.shape == (4, 0)

@@ -2,14 +2,16 @@ import numpy as np
 import pytest
 
 from distaff.data import ArrayImages, AttributeTable, DataOptions, load
-from distaff.data.dataset import Found, Opened, assemble
-from distaff.data.digits import DIGIT
+from distaff.data._dataset import assemble
+from distaff.data._mnist import DIGIT
+from distaff.data._source import Found, Opened
 from distaff.errors import InputError
 
 
 def found(n=100, parts=None):
     values = (np.arange(n) % 10).astype(np.float32)[:, None]
-    pixels = np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None, None], (n, 1, 4, 6))
+    pixels = np.broadcast_to(np.arange(n)[:, None, None, None] % 256, (n, 1, 4, 6)).astype(np.uint8)
+    pixels[:, 0, 0, 0] = np.arange(n) // 256
 
     def open_rows(rows):
         return Opened(ArrayImages(pixels[rows]), rows)
@@ -30,38 +32,55 @@ def assert_sound(dataset):
         assert (np.diff(rows) > 0).all()
 
 
+def sizes(dataset):
+    return [len(dataset.splits[name]) for name in ("train", "valid", "test")]
+
+
 def test_splits_are_drawn_by_the_seed():
-    one, same, other = (assemble(found(), options(seed=seed)) for seed in (1, 1, 2))
+    one, same, other = (assemble(found(2000), options(seed=seed)) for seed in (1, 1, 2))
     assert_sound(one)
-    assert [len(one.splits[name]) for name in ("train", "valid", "test")] == [85, 5, 10]
+    # Shares are chances: within four standard deviations of 100 and 200.
+    assert abs(sizes(one)[1] - 100) < 40
+    assert abs(sizes(one)[2] - 200) < 54
     for name, rows in one.splits.items():
         np.testing.assert_array_equal(rows, same.splits[name])
         assert rows.tolist() != other.splits[name].tolist()
 
 
 @pytest.mark.parametrize(
-    ("parts", "sizes"),
+    "parts",
     [
-        ({"train": range(60), "test": range(60, 100)}, (55, 5, 40)),
-        ({"train": range(60), "valid": range(60, 70), "test": range(70, 100)}, (60, 10, 30)),
-        ({"train": range(90), "valid": range(90, 100)}, (80, 10, 10)),
+        {"train": range(600), "test": range(600, 1000)},
+        {"train": range(600), "valid": range(600, 700), "test": range(700, 1000)},
+        {"train": range(900), "valid": range(900, 1000)},
     ],
 )
-def test_published_splits_are_kept(parts, sizes):
+def test_published_splits_are_kept(parts):
     rows = {name: np.array(part) for name, part in parts.items()}
-    dataset = assemble(found(parts=rows), options())
+    dataset = assemble(found(1000, parts=rows), options())
     assert_sound(dataset)
-    assert tuple(len(dataset.splits[name]) for name in ("train", "valid", "test")) == sizes
-    np.testing.assert_array_equal(
-        dataset.splits.get("test" if "test" in parts else "valid"), list(parts.values())[-1]
-    )
+    assert dataset.published == set(parts)
+    for name in {"valid", "test"} & set(parts):
+        np.testing.assert_array_equal(dataset.splits[name], rows[name])
+    for name, share in (("valid", 0.05), ("test", 0.1)):
+        if name not in parts:
+            assert np.isin(dataset.splits[name], rows["train"]).all()
+            assert abs(len(dataset.splits[name]) - share * len(rows["train"])) < 4 * (share * 900) ** 0.5
+
+
+def test_every_split_that_is_asked_for_has_an_image():
+    for seed in range(40):
+        dataset = assemble(found(12), options(seed=seed, valid=0.01, test=0.01))
+        assert_sound(dataset)
+        assert min(sizes(dataset)) >= 1
+    assert sizes(assemble(found(50), options(valid=0, test=0))) == [50, 0, 0]
 
 
 def test_count_draws_from_every_part():
     parts = {"train": np.arange(80), "test": np.arange(80, 100)}
     dataset = assemble(found(parts=parts), options(count=50))
     assert_sound(dataset)
-    taken = dataset.images.take(slice(None))[:, 0, 0, 0]
+    taken = dataset.images.take(slice(None))[:, 0, -1, -1]
     assert len(np.unique(taken)) == 50
     assert len(dataset.splits["test"]) == 10
     assert (taken[dataset.splits["test"]] >= 80).all()
@@ -72,12 +91,12 @@ def test_labels_are_hidden_from_training_alone():
     dataset = assemble(found(), options(labelled=0.2))
     known = ~np.isnan(dataset.labels.column("digit"))
     seen = np.concatenate([dataset.splits["train"], dataset.splits["valid"]])
-    assert known[seen].sum() == 18
+    assert known[seen].sum() == round(0.2 * len(seen))
     assert known[dataset.splits["test"]].all()
     assert not np.isnan(dataset.attributes.values).any()
 
 
-def test_pictures_are_cropped_even_when_their_size_stays():
+def test_images_are_cropped_even_when_their_size_stays():
     dataset = assemble(found(), options(crop=2, image_size=(4, 6), channels=3))
     assert dataset.images.shape == (100, 3, 4, 6)
     assert assemble(found(), options(crop=2)).images.shape == (100, 1, 2, 2)
@@ -87,10 +106,9 @@ def test_pictures_are_cropped_even_when_their_size_stays():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"count": 101}, "count is 101, but made has 100 pictures"),
+        ({"count": 101}, "count is 101, but made has 100 images"),
         ({"attributes": ("digits",)}, "did you mean 'digit'"),
         ({"crop": 5}, "crop is 5"),
-        ({"count": 3, "test": 0.5, "valid": 0.4}, "too few"),
     ],
 )
 def test_settings_that_do_not_fit_the_data(settings, says):
@@ -98,8 +116,8 @@ def test_settings_that_do_not_fit_the_data(settings, says):
         assemble(found(), options(**settings))
 
 
-def test_two_pictures_are_too_few():
-    with pytest.raises(InputError, match="2 pictures are too few"):
+def test_two_images_are_too_few():
+    with pytest.raises(InputError, match="2 images; it takes at least 3"):
         assemble(found(2), options())
 
 
@@ -111,13 +129,30 @@ def test_two_pictures_are_too_few():
         ({"valid": 0.5, "test": 0.5}, "valid 0.5 and test 0.5 leave none to train on"),
         ({"channels": 2}, "data.channels"),
         ({"image_size": 0}, "data.image_size"),
-        ({"image_sise": 32}, "no setting 'image_sise': did you mean 'image_size'"),
+        ({"image_sise": 32}, "no setting 'image_sise'; did you mean 'image_size'"),
     ],
 )
 def test_load_says_which_setting_is_wrong(settings, says):
     with pytest.raises(InputError, match=says) as caught:
         load("digits", **settings)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_kept_for_a_smaller_share_are_among_those_for_a_larger():
+    few, many = (assemble(found(1000), options(labelled=share)) for share in (0.1, 0.4))
+    few, many = (~np.isnan(dataset.labels.column("digit")) for dataset in (few, many))
+    assert (many | ~few).all()
+    assert few.sum() < many.sum()
+
+
+def test_some_rows_are_a_dataset():
+    whole = assemble(found(500), options(labelled=0.5))
+    test = whole.only(whole.splits["test"])
+    assert_sound(test)
+    assert sizes(test) == [0, 0, len(test.images)]
+    np.testing.assert_array_equal(test.images.take(slice(None)), whole.images.take(whole.splits["test"]))
+    np.testing.assert_array_equal(test.attributes.values, whole.attributes.values[whole.splits["test"]])
+    np.testing.assert_array_equal(test.digests, whole.digests[whole.splits["test"]])
 
 
 def test_load_replaces_settings():

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from distaff.data import ArrayImages, PackedImages, SubsetImages
-from distaff.data.resize import ResizedImages, window
+from distaff.data._images import ResizedImages, window
 from distaff.errors import InputError
 
 
 @given(st.integers(1, 5), st.sampled_from([1, 3]), st.integers(1, 9), st.integers(1, 9))
-def test_packed_pictures_come_out_as_they_went_in(n, c, h, w):
+def test_packed_images_come_out_as_they_went_in(n, c, h, w):
     pixels = np.random.default_rng(n * h * w).integers(0, 2, (n, c, h, w), dtype=np.uint8) * np.uint8(255)
     packed = PackedImages(np.packbits(pixels.reshape(n, -1) > 0, axis=1), (c, h, w))
     assert packed.shape == pixels.shape
@@ -21,7 +21,7 @@ def test_packed_pictures_come_out_as_they_went_in(n, c, h, w):
     np.testing.assert_array_equal(SubsetImages(packed, rows).take(slice(0, 1)), pixels[[n - 1]])
 
 
-def test_taken_pictures_are_copies():
+def test_taken_images_are_copies():
     array = np.zeros((4, 1, 2, 2), dtype=np.uint8)
     for images in (ArrayImages(array), SubsetImages(ArrayImages(array), np.array([1, 2]))):
         images.take(slice(0, 2))[:] = 9
@@ -43,8 +43,8 @@ def test_batches_are_resized_as_pillow_resizes_one(size, channels):
     pixels = np.random.default_rng(0).integers(0, 256, (4, channels, 40, 50), dtype=np.uint8)
     got = ResizedImages(ArrayImages(pixels), (channels, *size)).take(slice(None))
     top, left, height, width = window(40, 50, size, None)
-    for picture, resized in zip(pixels, got, strict=True):
-        for plane, mine in zip(picture, resized, strict=True):
+    for image, resized in zip(pixels, got, strict=True):
+        for plane, mine in zip(image, resized, strict=True):
             cut = Image.fromarray(plane[top : top + height, left : left + width])
             theirs = np.asarray(cut.resize(size[::-1], Image.Resampling.BILINEAR))
             assert np.abs(mine.astype(int) - theirs).max() <= 1

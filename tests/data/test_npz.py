@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distaff.data import ArrayImages, PackedImages, archive, load, npz, sprites
+from distaff.data import ArrayImages, PackedImages, _arrays, _npz, load, sprites
 from distaff.errors import InputError
 
 N = 30
@@ -38,6 +38,9 @@ def save(tmp_path):
         ((PIXELS > 99).astype(np.uint8), (PIXELS > 99) * np.uint8(255)),
         ((PIXELS[:, 0] > 99).astype(np.int64), (PIXELS[:, :1] > 99) * np.uint8(255)),
         (np.full((N, 4, 4), 1 + 1e-7), np.full((N, 1, 4, 4), 255)),
+        (PIXELS.astype(np.uint16) * 257, PIXELS),
+        (PIXELS[:, 0].astype(np.int32) * 16, np.rint(PIXELS[:, :1] * 16.0 / 4095 * 255)),
+        (PIXELS[:, 0] * 16.5, np.rint(PIXELS[:, :1] * 16.5 / 16383 * 255)),
     ],
 )
 def test_images_of_any_layout_and_type(save, name, saved, expected):
@@ -53,7 +56,7 @@ def test_images_read_in_pieces_are_whole(tmp_path_factory, n, c, h, w, chunk):
     path = tmp_path_factory.mktemp("npz") / "set.npz"
     np.savez(path, x=pixels)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "CHUNK", chunk)
+        patch.setattr(_arrays, "CHUNK", chunk)
         dataset = load(str(path), valid=0, test=0)
     np.testing.assert_array_equal(dataset.images.take(slice(None)), np.moveaxis(pixels, -1, 1))
 
@@ -63,16 +66,33 @@ def test_large_sets_stay_on_disk(save, monkeypatch, binary):
     pixels = (PIXELS > 99).astype(np.uint8) if binary else PIXELS
     path = save(x=pixels, shade=np.arange(N) % 3)
     small = load(path).images
-    monkeypatch.setattr(npz, "IN_MEMORY", 10)
+    monkeypatch.setattr(_npz, "IN_MEMORY", 10)
     large = load(path).images
     assert isinstance(large, PackedImages if binary else ArrayImages)
     kept = large.bits if isinstance(large, PackedImages) else large.array
     assert isinstance(kept, np.memmap)
     np.testing.assert_array_equal(large.take(slice(None)), small.take(slice(None)))
-    monkeypatch.setattr(npz, "scale_of", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr(_npz, "white_of_array", lambda _: pytest.fail("read again"))
     np.testing.assert_array_equal(load(path).images.take(slice(None)), small.take(slice(None)))
     few = load(path, count=7)
     np.testing.assert_array_equal(few.images.take(slice(None)).shape, (7, 3, 8, 10))
+
+
+def test_a_white_that_is_found_is_said_and_may_be_written(save):
+    path = save(x=PIXELS.astype(np.uint16) * 10)
+    dataset = load(path)
+    assert dataset.white == 4095
+    assert "the value 4095 of set.npz is taken as white; data.white sets another" in dataset.notes
+    written = load(path, white=2550)
+    assert (written.white, written.notes) == (2550, ())
+    np.testing.assert_array_equal(written.images.take(slice(None)), PIXELS)
+
+
+def test_columns_of_one_number_each_are_labels(save):
+    path = save(x=PIXELS, label=(np.arange(N) % 4)[:, None], pose=np.zeros((N, 3)))
+    dataset = load(path)
+    assert dataset.attributes.names == ("label",)
+    assert "pose" in str(dataset.left_out[0])
 
 
 def test_columns_become_attributes(save):
@@ -91,9 +111,14 @@ def test_columns_become_attributes(save):
         ("age", "continuous"),
     ]
     assert np.isnan(dataset.attributes.column("colour")[2])
-    assert dataset.notes == (f"{path}: array 'class_names' [4] is not one label an image; left out",)
+    assert [(left.names, left.reason) for left in dataset.left_out] == [
+        (("version",), "it is no label of an image"),
+        (("class_names",), "it is [4], not one label for each of 30 images"),
+    ]
+    assert dataset.why_left_out("class_names") == dataset.left_out[1].reason
+    assert dataset.why_left_out("age") is None
     assert load(path, attributes=("age",)).attributes.names == ("age",)
-    with pytest.raises(InputError, match="unknown attribute 'colours': did you mean 'colour'"):
+    with pytest.raises(InputError, match="unknown attribute 'colours'; did you mean 'colour'"):
         load(path, attributes=("colours",))
 
 
@@ -131,8 +156,7 @@ NAN[7, 0, 0, 0], INFINITE[3, 0, 0, 0] = np.nan, np.inf
         ({"x": NAN}, "image 7 has NaN or infinite pixels"),
         ({"x": INFINITE}, "image 3 has NaN or infinite pixels"),
         ({"x": PIXELS / 127.5 - 1}, "values from -1 to 1; pixels must be 0 to 1 or 0 to 255"),
-        ({"x": PIXELS.astype(np.uint16) * 257}, "values from 0 to 65535"),
-        ({"pictures": PIXELS}, "no images: name their array imgs or images or x or X; there is: pictures"),
+        ({"faces": PIXELS}, "no images: name their array imgs or images or x or X; there is: faces"),
         ({"label": np.array(3)}, "there is: nothing"),
         ({"x": PIXELS.reshape(N, -1)}, r"\[30, 240\]; they must be \[n, h, w\]"),
         ({"x": PIXELS[:0]}, "nothing in them"),
@@ -184,9 +208,9 @@ def test_a_header_that_promises_more_than_there_is(tmp_path):
         load(str(tmp_path / "bomb.npz"))
 
 
-def test_enormous_pictures_are_refused_before_they_are_read(save, monkeypatch):
-    monkeypatch.setattr(archive, "ROW", 2**20)
-    with pytest.raises(InputError, match="rows of 4 MiB: at most 1 MiB a picture"):
+def test_enormous_images_are_refused_before_they_are_read(save, monkeypatch):
+    monkeypatch.setattr(_arrays, "ROW", 2**20)
+    with pytest.raises(InputError, match="rows of 4 MiB: at most 1 MiB an image"):
         load(save(x=np.zeros((3, 2048, 2048), np.uint8)))
 
 
@@ -198,3 +222,58 @@ def test_a_file_that_is_not_there(tmp_path):
     (tmp_path / "folder.npz").symlink_to(tmp_path / "folder.npz")
     with pytest.raises(InputError, match="cannot be read"):
         load(str(tmp_path / "folder.npz"))
+
+
+@pytest.mark.parametrize("form", ["{part}_{name}", "{name}_{part}"])
+@pytest.mark.parametrize("words", [("train", "val", "test"), ("train", "test")])
+def test_arrays_of_parts_are_a_published_split(save, form, words):
+    counts = {"train": 14, "val": 6, "test": 10}
+    labels = np.arange(N)[:, None] % 3
+    arrays, start = {}, 0
+    for part in words:
+        rows = slice(start, start + counts[part])
+        arrays[form.format(part=part, name="images")] = PIXELS[rows]
+        arrays[form.format(part=part, name="kind")] = labels[rows]
+        start = rows.stop
+    dataset = load(save(**arrays))
+    assert dataset.attributes.names == ("kind",)
+    assert np.array_equal(dataset.images.take(slice(None)), PIXELS[:start])
+    assert np.array_equal(dataset.attributes.values[:, 0], labels[:start, 0])
+    assert np.array_equal(np.sort(dataset.splits["test"]), np.arange(start - 10, start))
+    if "val" in words:
+        assert np.array_equal(np.sort(dataset.splits["valid"]), np.arange(14, 20))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (
+            {"y_train": range(20), "y_test": range(9)},
+            r"y_train is \[20\] and y_test is \[9\]; x of",
+        ),
+        (
+            {"x_test": PIXELS[20:, :, :4]},
+            r"in size: x_train \[20, 3, 8, 10\], x_test \[10, 3, 4, 10\]",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(save, arrays, message):
+    whole = {"x_train": PIXELS[:20], "x_test": PIXELS[20:]} | arrays
+    with pytest.raises(InputError, match=message):
+        load(save(**{name: np.asarray(each) for name, each in whole.items()}))
+
+
+def test_labels_of_some_parts_alone_are_named_and_left_out(save):
+    dataset = load(save(x_train=PIXELS[:20], x_test=PIXELS[20:], y_train=np.arange(20) % 2))
+    assert not dataset.attributes.names
+    assert [each.names for each in dataset.left_out] == [("y_train",)]
+
+
+@pytest.mark.parametrize(("name", "words"), [("split", ["train", "test"]), ("partition", [0, 2])])
+@pytest.mark.parametrize("in_python", [False, True])
+def test_an_array_that_names_the_part_of_each_image_is_the_split(save, name, words, in_python):
+    arrays = {"images": PIXELS, name: np.array(words)[np.arange(N) % 2], "kind": np.arange(N) % 3}
+    dataset = load(arrays if in_python else save(**arrays))
+    assert dataset.attributes.names == ("kind",)
+    assert np.array_equal(np.sort(dataset.splits["test"]), np.arange(1, N, 2))
+    assert any("is the split" in note for note in dataset.notes)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distaff.data import load, raster, sprites
+from distaff.data import load, sprites
+from distaff.data.sprites import _drawing
 from distaff.errors import InputError
 
 
@@ -60,13 +61,13 @@ def drawn_slowly(shape, scale, orientation, pos_x, pos_y):
 
 @settings(max_examples=25, deadline=None)
 @given(anything())
-def test_pictures_are_the_polygons_of_the_notes(factors):
+def test_images_are_the_polygons_of_the_notes(factors):
     difference = sprites.render([factors])[0] != drawn_slowly(*factors)
     # Cosines of two libraries may differ in their last bit, and a corner then in 1/256 pixel.
     assert difference.sum() <= 1
 
 
-def test_pictures_are_those_of_dsprites(shared):
+def test_images_are_those_of_dsprites(shared):
     with np.load(shared / "dsprites" / "dsprites_subset.npz", allow_pickle=False) as file:
         real, factors = file["imgs"] > 0, file["latents_classes"]
     wrong = ((sprites.render(factors) > 0) != real).reshape(len(real), -1).sum(axis=1)
@@ -78,15 +79,15 @@ def test_pictures_are_those_of_dsprites(shared):
 def test_compiled_and_plain_code_draw_the_same(monkeypatch):
     factors = np.array([[0, 5, 7, 0, 31], [2, 0, 20, 31, 0], [1, 3, 39, 10, 11]])
     compiled = sprites.render_packed(factors)
-    monkeypatch.setattr(raster, "_compiled", lambda: raster.scan)
+    monkeypatch.setattr(_drawing, "_compiled", lambda: _drawing.scan)
     np.testing.assert_array_equal(sprites.render_packed(factors), compiled)
 
 
 def test_what_sticks_out_is_cut_off(monkeypatch):
     square = np.array([[(-40.0, -40.0), (40, -40), (40, 40), (-40, 40)]])
-    monkeypatch.setattr(raster, "_compiled", lambda: raster.scan)
+    monkeypatch.setattr(_drawing, "_compiled", lambda: _drawing.scan)
     centres = np.array([(0.0, 0.0), (64, 64), (32, 32), (200, 32)])
-    bits = raster.rasterise(square, np.array([4]), np.zeros(4, dtype=np.int64), centres)
+    bits = _drawing.rasterise(square, np.array([4]), np.zeros(4, dtype=np.int64), centres)
     images = np.unpackbits(bits, axis=1).reshape(4, 64, 64)
     assert images[0].sum() == images[1].sum() == 40 * 40
     assert images[2].all()
@@ -95,7 +96,7 @@ def test_what_sticks_out_is_cut_off(monkeypatch):
 
 def test_ties_go_left_and_bottom():
     corners = np.array([[(-1.0, -1.0), (1, -1), (1, 1), (-1, 1)]])
-    bits = raster.rasterise(corners, np.array([4]), np.array([0]), np.array([(10.5, 10.5)]))
+    bits = _drawing.rasterise(corners, np.array([4]), np.array([0]), np.array([(10.5, 10.5)]))
     rows, columns = np.nonzero(np.unpackbits(bits).reshape(64, 64))
     # Corners sit on pixel centres 9 and 11: of the columns 9 is in, of the rows (downwards) 11 is.
     assert sorted(set(columns.tolist())) == [9, 10]
@@ -113,11 +114,11 @@ def test_a_machine_without_a_place_for_compiled_code(monkeypatch):
         return real(**rest)
 
     monkeypatch.setattr(numba, "njit", njit)
-    raster._compiled.cache_clear()
+    _drawing._compiled.cache_clear()
     try:
         assert sprites.render([[0, 0, 0, 0, 0]]).sum() > 0
     finally:
-        raster._compiled.cache_clear()
+        _drawing._compiled.cache_clear()
 
 
 def test_a_batch_is_drawn_within_15_ms():
@@ -143,7 +144,7 @@ def test_the_whole_set_is_drawn_once_and_kept(cache_folder, monkeypatch):
     rows = np.sort(np.random.default_rng(0).choice(sprites.COUNT, 200, replace=False))
     expected = sprites.render(dataset.attributes.values[rows])
     np.testing.assert_array_equal(dataset.images.take(rows)[:, 0], expected)
-    monkeypatch.setattr(sprites, "_draw_all", lambda: pytest.fail("drawn again"))
+    monkeypatch.setattr(_drawing, "_draw_all", lambda: pytest.fail("drawn again"))
     again = load("sprites")
     np.testing.assert_array_equal(again.images.take(rows)[:, 0], expected)
 
@@ -183,10 +184,10 @@ def test_factors_out_of_range_are_refused(factors, says):
         sprites.render(factors)
 
 
-def test_no_factors_make_no_pictures():
+def test_no_factors_make_no_images():
     assert sprites.render(np.zeros((0, 5), dtype=int)).shape == (0, 64, 64)
 
 
 def test_sprites_have_no_place():
-    with pytest.raises(InputError, match="write sprites"):
+    with pytest.raises(InputError, match="has no place; write sprites"):
         load("sprites:somewhere")

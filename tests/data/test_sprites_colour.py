@@ -1,19 +1,19 @@
 import numpy as np
 import pytest
 
-from distaff.data import DataOptions, load, sprites, sprites_colour
+from distaff.data import DataOptions, load, sprites
 from distaff.errors import InputError
 
 
 def test_ink_and_paper_are_the_colours_named():
     factors = np.array([[2, 5, 7, 10, 20, hue, shade] for hue in range(12) for shade in range(8)])
-    pictures = sprites_colour.render(factors)
-    assert pictures.shape == (96, 3, 64, 64)
+    images = sprites.render_colour(factors)
+    assert images.shape == (96, 3, 64, 64)
     inside = sprites.render(factors[:1, :5])[0] == 255
-    for (*_, hue, shade), picture in zip(factors, pictures, strict=True):
+    for (*_, hue, shade), image in zip(factors, images, strict=True):
         grey = round(255 * shade / 7)
-        assert (picture[:, ~inside] == grey).all()
-        ink = picture[:, inside]
+        assert (image[:, ~inside] == grey).all()
+        ink = image[:, inside]
         assert (ink == ink[:, :1]).all()
         # Seen against every paper: one of its three numbers is far from the grey.
         assert np.abs(ink[:, 0].astype(int) - grey).max() >= 127
@@ -28,7 +28,7 @@ def test_the_source_is_what_its_factors_say():
     assert dataset.attributes.names[-2:] == ("colour", "background")
     assert dataset.attributes.get("colour").label(12) == "red"
     np.testing.assert_array_equal(
-        dataset.images.take(slice(None)), sprites_colour.render(dataset.attributes.values)
+        dataset.images.take(slice(None)), sprites.render_colour(dataset.attributes.values)
     )
     rows = np.array([7, 3, 250])
     np.testing.assert_array_equal(dataset.images.take(rows), dataset.images.take(slice(None))[rows])
@@ -43,13 +43,13 @@ def test_colours_belong_to_the_sprite_and_not_to_the_draw():
 
 
 def test_colours_are_independent_of_the_rest():
-    found = sprites_colour.find(None, DataOptions(source="sprites-colour"))
+    found = sprites.SpritesColour().find(DataOptions(source="sprites-colour"))
     values = found.attributes.values.astype(int)
     assert len(values) == 737_280
     for column in range(6):
         for colour in range(max(column + 1, 5), 7):
-            cells = sprites_colour.FACTORS[column].size * sprites_colour.FACTORS[colour].size
-            both = values[:, column] * sprites_colour.FACTORS[colour].size + values[:, colour]
+            cells = sprites.COLOUR_FACTORS[column].size * sprites.COLOUR_FACTORS[colour].size
+            both = values[:, column] * sprites.COLOUR_FACTORS[colour].size + values[:, colour]
             counts, even = np.bincount(both, minlength=cells), len(values) / cells
             # The mean of chi squared is its degrees of freedom, its variance twice as many.
             freedom = cells - 1
@@ -66,7 +66,7 @@ def test_colours_are_independent_of_the_rest():
 )
 def test_wrong_factors_are_named(factors, says):
     with pytest.raises(InputError, match=says):
-        sprites_colour.render(factors)
+        sprites.render_colour(factors)
 
 
 def test_it_has_no_place():

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distaff.data import ArrayImages, PackedImages, load, npz, pixels, stored, telling
-from distaff.data.pixels import ScaledImages
-from distaff.data.stored import StoredArray, rows_of
+from distaff.data import ArrayImages, PackedImages, _arrays, _images, _npz, load, telling
+from distaff.data._arrays import ScaledImages
+from distaff.data._images import StoredArray, rows_of
 from distaff.errors import InputError
 
 N = 60
@@ -20,8 +20,8 @@ CHANNELS_FIRST = np.moveaxis(PIXELS, -1, 1)
 @pytest.fixture
 def large(monkeypatch, tmp_path):
     """Everything is too large for memory."""
-    monkeypatch.setattr(stored, "LARGE", 10)
-    monkeypatch.setattr(npz, "IN_MEMORY", 10)
+    monkeypatch.setattr(_images, "LARGE", 10)
+    monkeypatch.setattr(_npz, "IN_MEMORY", 10)
     monkeypatch.setenv("DISTAFF_CACHE", str(tmp_path / "cache"))
 
 
@@ -38,8 +38,8 @@ def test_rows_in_any_order_are_those_of_the_file(file, rows, gap, span):
     expected = np.fromfile(file, np.uint16)[7:].reshape(500, 2, 3)
     array = StoredArray(file, 14, (500, 2, 3), np.dtype(np.uint16))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stored, "GAP", gap)
-        patch.setattr(stored, "SPAN", span)
+        patch.setattr(_images, "GAP", gap)
+        patch.setattr(_images, "SPAN", span)
         np.testing.assert_array_equal(array[np.array(rows, dtype=np.int64)], expected[rows])
         np.testing.assert_array_equal(array[3:-3:7], expected[3:-3:7])
     assert array.nbytes == expected.nbytes
@@ -98,7 +98,7 @@ def test_sets_of_any_type_are_left_on_disk(large, tmp_path, kind, saved, expecte
     assert isinstance(images, (ArrayImages, PackedImages) if kind == "compressed" else ScaledImages)
     assert images.on_disk
     assert dataset.attributes.names == ("shade",)
-    assert "'other' [4] is not one label an image" in dataset.notes[0]
+    assert dataset.left_out[0].names == ("other",)
     np.testing.assert_array_equal(images.take(slice(None)), expected)
     rows = np.array([5, 3, 59, 3])
     np.testing.assert_array_equal(images.take(rows), expected[rows])
@@ -107,18 +107,18 @@ def test_sets_of_any_type_are_left_on_disk(large, tmp_path, kind, saved, expecte
 
 def test_black_and_white_is_packed_where_that_makes_it_small(large, monkeypatch, tmp_path):
     path = write(tmp_path, PIXELS > 99, "npy")
-    monkeypatch.setattr(stored, "LARGE", PIXELS.nbytes // 8)
+    monkeypatch.setattr(_images, "LARGE", PIXELS.nbytes // 8)
     assert isinstance(load(path).images, PackedImages)
 
 
 def test_some_of_a_large_set_are_taken_into_memory(large, monkeypatch, tmp_path):
     path = write(tmp_path, PIXELS, "npy")
     assert load(path, count=7).images.on_disk == PIXELS.nbytes
-    monkeypatch.setattr(npz, "IN_MEMORY", 7 * 240)
+    monkeypatch.setattr(_npz, "IN_MEMORY", 7 * 240)
     few = load(path, count=7)
     assert few.images.on_disk == 0
-    whole = {picture.tobytes() for picture in CHANNELS_FIRST}
-    assert all(picture.tobytes() in whole for picture in few.images.take(slice(None)))
+    whole = {image.tobytes() for image in CHANNELS_FIRST}
+    assert all(image.tobytes() in whole for image in few.images.take(slice(None)))
 
 
 def test_what_pixels_mean_is_found_out_once(large, monkeypatch, tmp_path):
@@ -126,13 +126,13 @@ def test_what_pixels_mean_is_found_out_once(large, monkeypatch, tmp_path):
     said = []
     with telling(said.append):
         load(path)
-    assert said == ["reading set.npy: 100%"]
-    monkeypatch.setattr(npz, "scale_of", lambda _: pytest.fail("read again"))
+    assert said == ["reading set.npy: 100%", "reading set.npy: 0%"]
+    monkeypatch.setattr(_npz, "white_of_array", lambda _: pytest.fail("read again"))
     np.testing.assert_array_equal(load(path).images.take(slice(None)), CHANNELS_FIRST)
 
 
 def test_bytes_are_known_by_the_first_grey_one(large, monkeypatch, tmp_path):
-    monkeypatch.setattr(pixels, "tell", lambda _: pytest.fail("read on"))
+    monkeypatch.setattr(_arrays, "tell", lambda _: pytest.fail("read on"))
     load(write(tmp_path, PIXELS, "npy"))
 
 

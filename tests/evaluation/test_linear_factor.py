@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy_pictures import SHAPE, SIZE, TURN, TURNS
+from toy_images import SHAPE, SIZE, TURN, TURNS
 
-from distaff.data import Attribute, AttributeTable
-from distaff.evaluation.encoding import Encoded
-from distaff.evaluation.linear_factor import linear_factor
+from distaff.attributes import Attribute, AttributeTable
+from distaff.errors import InputError
+from distaff.evaluation import linear_factor
 
 AGE = Attribute(name="age", kind="continuous", mean=50, std=10, low=20, high=80)
 
 
 class Measured:
-    """Codes and labels, where a subject has a model and pictures."""
-
-    seed = 0
+    """Codes and labels, where an analysis has a model and images."""
 
     def __init__(self, codes, values):
         attributes = (SHAPE, TURN, SIZE, AGE)
-        self.table = self.factors = AttributeTable(attributes, values.astype(np.float32))
+        self.labels = AttributeTable(attributes, values.astype(np.float32))
         half = len(codes) // 2
-        self.train_rows, self.labelled = np.arange(half), attributes
-        self.train = Encoded(codes[:half], self.table.rows(slice(0, half)))
-        self.test = Encoded(codes[half:], self.table.rows(slice(half, None)))
+        self.held_out = slice(None)
+        self.train_codes, self.train_table = codes[:half], self.labels.rows(slice(0, half))
+        self.codes, self.table = codes[half:], self.labels.rows(slice(half, None))
 
 
 def draw(n=2000):
@@ -39,22 +37,38 @@ def test_codes_that_are_factors_in_other_axes_explain_all():
     truth = [np.cos(turn), np.sin(turn), values[:, 2], values[:, 3], *(values[:, :1] == np.arange(3)).T]
     codes = np.stack(truth, axis=1) @ rng.standard_normal((7, 9))
     found = linear_factor(Measured(codes.astype(np.float32), values))
-    assert found["value"] == pytest.approx(1, abs=0.01)
-    assert set(found["r2_per_attribute"]) == {"shape", "turn", "size", "age"}
-    assert "circle" in found["note"]
+    assert found.value == pytest.approx(1, abs=0.01)
+    assert set(found.details["r2_per_attribute"]) == {"shape", "turn", "size", "age"}
+    assert "circle" in found.details["note"]
 
 
 def test_noise_explains_nothing_and_half_of_the_variance_half():
     values, rng = draw()
     codes = rng.standard_normal((len(values), 3))
-    assert linear_factor(Measured(codes, values))["value"] == pytest.approx(0, abs=0.02)
+    assert linear_factor(Measured(codes, values)).value == pytest.approx(0, abs=0.02)
     codes[:, 0] = values[:, 2] + values[:, 2].std() * rng.standard_normal(len(values))
-    assert linear_factor(Measured(codes, values))["r2_per_attribute"]["size"] == pytest.approx(0.5, abs=0.06)
+    r2 = linear_factor(Measured(codes, values)).details["r2_per_attribute"]
+    assert r2["size"] == pytest.approx(0.5, abs=0.06)
 
 
 def test_a_relation_that_bends_is_not_linear_and_missing_labels_are_left_out():
     values, _ = draw()
     codes = np.square(values[:, 2:3] - 2)
     values[::7, 2] = np.nan
-    found = linear_factor(Measured(codes, values))["r2_per_attribute"]
+    found = linear_factor(Measured(codes, values)).details["r2_per_attribute"]
     assert found["size"] == pytest.approx(0, abs=0.02)
+
+
+def test_a_code_that_hardly_moves_says_nothing_and_constant_factors_have_no_number():
+    values, rng = draw()
+    codes = np.stack([rng.standard_normal(len(values)), 3 + 1e-7 * values[:, 2]], axis=1)
+    found = linear_factor(Measured(codes, values)).details["r2_per_attribute"]
+    assert found["size"] == pytest.approx(0, abs=0.02)
+    values[:, 3] = 40
+    assert set(linear_factor(Measured(codes, values)).details["r2_per_attribute"]) == {
+        "shape",
+        "turn",
+        "size",
+    }
+    with pytest.raises(InputError, match="no factor varies"):
+        linear_factor(Measured(codes, np.ones_like(values)))

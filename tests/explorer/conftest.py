@@ -7,19 +7,23 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from figure_runs import colour_dataset, write_run
+from small_runs import colour_dataset, write_run
 from visiting import CHROMIUM, FLAGS, need_chromium, visit
 
 import distaff
+from distaff.analysis import Analysis
 from distaff.evaluation import evaluate
-from distaff.explorer.blocks import Bundle
-from distaff.explorer.bundle import join, make_bundle
-from distaff.explorer.document import to_html
-from distaff.explorer.shown import Shown
+from distaff.explorer import Bundle, make_bundle
+from distaff.explorer._bundle import join, to_html
 from distaff.run import Run
 
-BRIEF = {"network": "mlp", "train.batch": 64}
+BRIEF = {"network": {"mlp": {"hidden": [64]}}, "train.batch": 64}
 """Small enough to learn something in seconds."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_graphs(operators_once):
+    """Every test here may export graphs."""
 
 
 @pytest.fixture(scope="session")
@@ -41,12 +45,12 @@ def bundle(made) -> Bundle:
 
 
 @pytest.fixture(scope="session")
-def colours(tmp_path_factory) -> Shown:
-    """A supervised model of colour pictures with attributes of every kind, and its pictures."""
+def colours(tmp_path_factory) -> Analysis:
+    """A supervised model of colour images with attributes of every kind, and its images."""
     dataset = colour_dataset()
     network = {"pair": {"encoder": {"resnet": {"channels": [8, 8]}}, "decoder": {"folded": {"channels": 8}}}}
     folder = tmp_path_factory.mktemp("explored") / "colours"
-    return Shown(write_run(folder, "supervised", dataset, network=network), dataset)
+    return Analysis(write_run(folder, "supervised", dataset, network=network), dataset)
 
 
 @pytest.fixture
@@ -72,8 +76,8 @@ class Page:
         return self.bundle.manifest["runs"][0]
 
     @property
-    def shown(self):
-        return Shown(self.run, self.run.dataset())
+    def analysis(self):
+        return Analysis(self.run, self.run.dataset())
 
 
 def trained(folder, recipe, data="digits", steps=200, **settings) -> Page:
@@ -109,7 +113,7 @@ def plain(tmp_path_factory) -> Page:
 def sprites(tmp_path_factory) -> Page:
     """Colour sprites of 64 x 64 whose latents are attributes: classes, a number, two that come round."""
     folder = tmp_path_factory.mktemp("pages") / "sprites"
-    small = {"encoder": {"resnet": {"channels": [8, 16, 16]}}, "decoder": {"mlp": {"hidden": [64]}}}
+    small = {"encoder": {"folded": {"channels": 8, "hidden": [64]}}, "decoder": {"mlp": {"hidden": [32]}}}
     settings = {"data.count": 600, "data.test": 0.2, "network": {"pair": small}}
     return trained(folder, "supervised", "sprites-colour", steps=60, **settings)
 

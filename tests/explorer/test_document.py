@@ -5,13 +5,13 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from random import Random
 
 import pytest
 
 from distaff.errors import InputError
-from distaff.explorer import document, export
-from distaff.explorer.blocks import pack
-from distaff.explorer.document import SCRIPT, asset, page, read_html, to_html, to_json
+from distaff.explorer import _bundle, _export
+from distaff.explorer._bundle import SCRIPT, asset, pack, page, read_html, to_html, to_json
 
 HOSTILE = [
     "<script>window.hacked = 1</script>",
@@ -60,20 +60,22 @@ def poison(part, text):
     return text if isinstance(part, str) else part
 
 
-def test_a_page_gives_back_its_bundle(bundle, tmp_path):
+def test_a_page_gives_back_its_bundle(bundle, tmp_path, caplog):
     file = tmp_path / "page.html"
-    export.write_html(bundle, file)
+    count = bundle.manifest["runs"][0]["points"]["count"]
+    with caplog.at_level("INFO", "distaff"):
+        _export.write_html(bundle, file)
     read = read_html(file)
     assert read.manifest == bundle.manifest
     assert read.blocks == bundle.blocks
-    told = export.told(read, file)
-    assert told.startswith(f"{file}: ")
-    assert told.endswith("60 of 60 test pictures")
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{file}: ")
+    assert record.getMessage().endswith(f"{count} of {count} test images")
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:12]))
 def test_no_text_becomes_markup(bundle, monkeypatch, text):
-    monkeypatch.setattr(document, "asset", lambda name: b"" if name == "ort.wasm.gz" else asset(name))
+    monkeypatch.setattr(_bundle, "asset", lambda name: b"" if name == "ort.wasm.gz" else asset(name))
     bundle.blocks = dict.fromkeys(bundle.blocks, b"")
     harmless = Tags(to_html(bundle)).found
     bundle.manifest["runs"] = poison(bundle.manifest["runs"], text)
@@ -155,6 +157,29 @@ def test_a_block_that_was_changed_is_refused(bundle, tmp_path):
         read_html(file)
 
 
+def test_however_a_page_is_damaged_it_is_one_line(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(_bundle, "asset", lambda name: b"" if name == "ort.wasm.gz" else asset(name))
+    bundle.blocks = {name: content[:50] for name, content in bundle.blocks.items()}
+    text = to_html(bundle)
+    start = text.index('<script type="application/json" id="distaff-manifest"')
+    manifest = text.index("{", start)
+    random, file = Random(0), tmp_path / "page.html"
+    pieces = ["[", "{", '"', "\\", "null", "]}", "<script>", "</script>", "\0", "\u202e", "[" * 1000]
+    damaged = ["", text[:manifest] + "[" * 200_000 + "]" * 200_000 + "</script>"]
+    for _ in range(100):
+        place, length = random.randrange(start, len(text)), random.randrange(60)
+        damaged += [text[:place], text[:place] + random.choice(pieces) + text[place + length :]]
+    lines = set()
+    for each in damaged:
+        file.write_text(each, encoding="utf-8", newline="")
+        try:
+            read_html(file)
+        except InputError as error:
+            lines.add(str(error))
+    assert len(lines) >= 3
+    assert all(each.startswith(f"{file}: ") and "\n" not in each for each in lines)
+
+
 def test_a_file_that_is_no_page_is_refused(tmp_path):
     (tmp_path / "a.html").write_bytes(b"\xff\xfe")
     for name in ("a.html", "b.html"):
@@ -162,20 +187,19 @@ def test_a_file_that_is_no_page_is_refused(tmp_path):
             read_html(tmp_path / name)
 
 
-def test_large_pages_are_warned_of_and_too_large_ones_refused(bundle, tmp_path, monkeypatch):
+def test_large_pages_are_warned_of_and_too_large_ones_refused(bundle, tmp_path, monkeypatch, caplog):
     file = tmp_path / "page.html"
-    monkeypatch.setattr(export, "LARGE", 1_000_000)
-    with pytest.warns(
-        UserWarning, match=r"page.html: \d\.\d MB are more than many mailboxes take; .* of it for"
-    ):
-        export.write_html(bundle, file)
+    monkeypatch.setattr(_export, "LARGE", 1_000_000)
+    _export.write_html(bundle, file)
+    (warned,) = (each.getMessage() for each in caplog.records if each.levelname == "WARNING")
+    assert re.fullmatch(rf"{file}: \d\.\d MB is more than many mailboxes take; .* of it for .*", warned)
     file.unlink()
-    monkeypatch.setattr(export, "TOO_LARGE", 2_000_000)
-    with pytest.raises(InputError, match=r"pages of 2\.0 MB and more are only written with --force"):
-        export.write_html(bundle, file)
+    monkeypatch.setattr(_export, "TOO_LARGE", 2_000_000)
+    with pytest.raises(InputError, match=r"pages of 2\.0 MB and more are only written with force=True"):
+        _export.write_html(bundle, file)
     assert not file.exists()
-    with pytest.warns(UserWarning, match="the program that runs the model"):
-        export.write_html(bundle, file, force=True)
+    _export.write_html(bundle, file, force=True)
+    assert "the program that runs the model" in caplog.records[-1].getMessage()
     assert file.exists()
 
 

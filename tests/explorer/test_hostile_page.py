@@ -7,15 +7,14 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from figure_runs import write_run
+from small_runs import write_run
 from visiting import Visit
 
-from distaff.data import ArrayImages, Attribute, AttributeTable, Dataset
-from distaff.explorer.blocks import pack
-from distaff.explorer.bundle import make_bundle
-from distaff.explorer.document import to_html
-from distaff.explorer.prepare import PAGE, prepare
-from distaff.explorer.server import Site, listen
+from distaff.attributes import Attribute, AttributeTable
+from distaff.data import ArrayImages, Dataset
+from distaff.explorer import PAGE, make_bundle, prepare
+from distaff.explorer._bundle import pack, to_html
+from distaff.explorer._hosts import Site, listen
 from distaff.run import Run
 
 MARKUP = "</script><img src=x onerror='window.hacked=1'><svg onload=window.hacked=1>\"&amp;\u202eabc"
@@ -138,7 +137,7 @@ def walk_about(visited):
         assert visited.page.evaluate("window.hacked") is None
 
 
-@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize("width", [1440, pytest.param(360, marks=pytest.mark.slow)])
 def test_a_run_of_hostile_names_is_a_page_like_any_other(visits, poisoned, tmp_path, width):
     file = tmp_path / "page.html"
     file.write_text(to_html(poisoned), encoding="utf-8")
@@ -167,6 +166,7 @@ def hosted(bundle):
     opened.close()
 
 
+@pytest.mark.slow
 def test_the_server_shows_hostile_names_as_text_and_asks_only_itself(browser, poisoned):
     with hosted(poisoned) as address:
         context = browser.new_context()

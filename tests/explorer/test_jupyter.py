@@ -13,8 +13,8 @@ import nbformat
 import numpy as np
 import pytest
 
-from distaff.explorer.document import read_html, to_html
-from distaff.explorer.prepare import PAGE
+from distaff.explorer import PAGE
+from distaff.explorer._bundle import read_html, to_html
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
 TOKEN = "a-token-of-this-test"

@@ -8,8 +8,8 @@ import pytest
 
 import distaff
 from distaff.errors import InputError
-from distaff.explorer.document import asset, read_html, to_html
-from distaff.explorer.prepare import PAGE
+from distaff.explorer import PAGE
+from distaff.explorer._bundle import asset, read_html, to_html
 
 
 @pytest.fixture
@@ -43,6 +43,6 @@ def test_latents_and_selection_are_in_step(shown):
 
 def test_without_anywidget_it_says_what_to_install(shown, monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    monkeypatch.delitem(sys.modules, "distaff.explorer.widget", raising=False)
-    with pytest.raises(InputError, match=r"install distaff\[jupyter\]"):
+    monkeypatch.delitem(sys.modules, "distaff.explorer._widget", raising=False)
+    with pytest.raises(InputError, match=r"pip install 'distaff\[jupyter\]'"):
         distaff.explore(shown)

@@ -1,4 +1,6 @@
-"""Two runs side by side: latents matched by correlation, or as one likes, and every picture its run's."""
+"""Two runs side by side: latents matched by correlation, or by hand, and every image is its run's."""
+
+import re
 
 import numpy as np
 import pytest
@@ -34,28 +36,34 @@ def selects(visited, plain):
 def test_latents_are_matched_by_correlation(pair, plain, codes):
     correlation = np.nan_to_num(np.corrcoef(codes[0].T, codes[1].T)[:10, 10:])
     rows, columns = linear_sum_assignment(-np.abs(correlation))
-    chosen = {index: int(each.input_value()) for index, each in selects(pair, plain).items()}
-    assert chosen == dict(zip(rows.tolist(), columns.tolist(), strict=True))
-    told = pair.page.get_by_role("tabpanel").inner_text().replace("−", "-")
-    for row, column in zip(rows, columns, strict=True):
-        assert f"= {correlation[row, column]:.2f}" in told.replace("-0.00", "0.00")
+    chosen = [int(each.input_value()) for each in selects(pair, plain).values()]
+    assert sorted(chosen) == list(range(10))
+    # Unused latents correlate with none, so several matches may be as good.
+    best, found = (np.abs(correlation[rows, each]).sum() for each in (columns, chosen))
+    assert found == pytest.approx(best, abs=1e-4)
+    told = pair.page.get_by_role("tabpanel").inner_text().replace("−", "-").replace("-0.00", "0.00")
+    shown = [float(each) for each in re.findall(r"= (-?[0-9.]+)", told)]
+    np.testing.assert_allclose(sorted(shown), sorted(correlation[rows, chosen]), atol=0.0051)
 
 
-def test_each_run_draws_its_own_picture(pair, plain, both, codes):
-    shown = [
-        pixels(pair.page.get_by_role("img", name=f"The picture as {name} draws it"))
-        for name in ("plain", "other")
-    ]
-    row = next(
-        row
-        for row in range(len(codes[0]))
-        if np.abs(plain.model.decode(codes[0][row : row + 1])[0] * 255 - shown[0][..., 0]).max() <= 1
-    )
-    assert_same(shown[1], both.model.decode(codes[1][row : row + 1])[0])
-    pair.page.get_by_role("button", name="Another picture").click()
-    pair.settle()
-    again = pixels(pair.page.get_by_role("img", name="The picture as plain draws it"))
-    assert np.abs(again.astype(int) - shown[0]).max() > 5
+def test_each_run_decodes_its_own_image(pair, plain, both, codes):
+    decoded = [run.model.decode(code) * 255 for run, code in zip((plain, both), codes, strict=True)]
+
+    def rows():
+        """Return the test images that both runs show: nearly all models decode some of them alike."""
+        near = np.ones(len(codes[0]), bool)
+        for name, images in zip(("plain", "other"), decoded, strict=True):
+            shown = pixels(pair.page.get_by_role("img", name=f"The image decoded by {name}"))
+            near &= np.abs(images - shown[..., 0]).max(axis=(1, 2)) <= 1
+        return frozenset(np.flatnonzero(near).tolist())
+
+    seen = {rows()}
+    for _ in range(4):
+        pair.page.get_by_role("button", name="Random test image").last.click()
+        pair.settle()
+        seen.add(rows())
+    assert all(seen)
+    assert len(seen) > 1
 
 
 def test_a_match_can_be_overridden(pair, plain):

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from picture_files import drawing
+from image_files import drawing
 from PIL import Image
 from visiting import assert_same
 
@@ -104,7 +104,7 @@ def changes(page, tip):
     return (np.abs(first - second).max(axis=-1) > 60).sum() > 20
 
 
-def test_the_map_is_walked_by_arrows(plane, classes):
+def test_the_arrows_move_the_mark_on_the_map(plane, classes):
     go_to(plane, "Map")
     surface = plane.page.get_by_role("application")
     surface.focus()
@@ -113,12 +113,12 @@ def test_the_map_is_walked_by_arrows(plane, classes):
     for _ in range(4):
         plane.page.keyboard.press("ArrowRight")
     plane.page.keyboard.press("ArrowUp")
-    picture = plane.live
+    image = plane.live
     code = plane.code
     assert code[0] > start[0]
     assert code[1] > start[1]
     assert code[0] - start[0] == pytest.approx(4 * (code[1] - start[1]), rel=0.05)
-    assert_same(picture, classes.model.decode(code[None])[0])
+    assert_same(image, classes.model.decode(code[None])[0])
     moved = surface.locator("xpath=..").get_attribute("data-marker")
     assert moved != spot
     for keys in (["Shift+ArrowLeft"], ["+", "+"], ["-"]):
@@ -144,7 +144,7 @@ def test_classes_are_hidden_and_shown_by_the_space_bar(plane):
         assert chip.evaluate("e => e === document.activeElement")
 
 
-def test_the_grid_is_walked_by_arrows(plane, classes):
+def test_the_arrows_move_in_the_grid(plane, classes):
     go_to(plane, "Traversals")
     plane.page.wait_for_timeout(300)
     plane.settle()
@@ -163,21 +163,21 @@ def test_the_grid_is_walked_by_arrows(plane, classes):
     assert plane.code[1 - moved] == before[1 - moved]
 
 
-def test_a_picture_is_chosen_by_keyboard(plane, tmp_path):
+def test_an_image_is_chosen_by_keyboard(plane, tmp_path):
     Image.fromarray(drawing(20, 20, 1, 0)).save(tmp_path / "mine.png")
-    go_to(plane, "Your picture")
+    go_to(plane, "Your image")
     with plane.page.expect_file_chooser() as opened:
         plane.page.get_by_role("button", name="choose a file").press("Enter")
     before = plane.code
     opened.value.set_files(tmp_path / "mine.png")
-    plane.page.get_by_role("img", name="Your picture as the model takes it").wait_for()
+    plane.page.get_by_role("img", name="Your image as the model takes it").wait_for()
     plane.settle()
     assert np.abs(plane.code - before).max() > 0
 
 
-def test_a_way_is_scrubbed_and_played_by_keyboard(plane):
-    go_to(plane, "Mix")
-    scrub = plane.page.get_by_role("slider", name="Place on the way from A to B")
+def test_an_interpolation_is_scrubbed_and_played_by_keyboard(plane):
+    go_to(plane, "Interpolation")
+    scrub = plane.page.get_by_role("slider", name="Place on the path from A to B")
     scrub.focus()
     plane.page.keyboard.press("End")
     for _ in range(8):
@@ -191,7 +191,7 @@ def test_a_way_is_scrubbed_and_played_by_keyboard(plane):
 
 
 def test_a_cell_of_the_heat_map_opens_by_enter(plane, classes):
-    go_to(plane, "Numbers")
+    go_to(plane, "Metrics")
     name = f"{classes.model.latents[0].label} and digit"
     plane.page.get_by_role("button", name=name).focus()
     plane.page.keyboard.press("ArrowDown")

@@ -10,8 +10,8 @@ from charts import Chart
 from visiting import assert_same
 
 import distaff
-from distaff.explorer.bundle import make_bundle
-from distaff.explorer.document import to_html
+from distaff.explorer import make_bundle
+from distaff.explorer._bundle import to_html
 
 PLACE = Path(os.environ.get("DISTAFF_SHARED", Path(__file__).parents[2] / ".." / "shared")) / "data" / "mnist"
 BRIEF = {"latent.gaussian.size": 2, "network": "mlp"}
@@ -41,8 +41,8 @@ def plane(visits, digits):
         yield visited
 
 
-def test_ten_thousand_test_pictures_are_on_the_map(plane, digits):
-    assert plane.page.get_by_text("10,000 of 10,000 test pictures shown").is_visible()
+def test_ten_thousand_test_images_are_on_the_map(plane, digits):
+    assert plane.page.get_by_text("10,000 of 10,000 test images shown").is_visible()
     assert plane.page.get_by_role("checkbox", name="Borders").is_checked()
     assert plane.page.evaluate("distaff.run.run.regions[0].reader") == "classifier"
     assert digits[2].stat().st_size < 15_000_000
@@ -52,28 +52,28 @@ def test_a_click_anywhere_decodes_there(plane, digits):
     run, bundle, _ = digits
     entry = bundle.manifest["runs"][0]["maps"][0]
     chart = Chart(plane, np.frombuffer(bundle.blocks[entry["points"]["block"]], np.float32).reshape(-1, 2))
-    codes, pictures = [], []
+    codes, images = [], []
     for x, y in chart.random_places(100):
         chart.click(x, y)
         np.testing.assert_allclose(plane.code, chart.to_map(x, y), atol=1.5 / chart.scale)
         codes.append(plane.code)
-        pictures.append(plane.live)
-    assert_same(np.stack(pictures), run.model.decode(np.stack(codes)))
-    assert np.stack(pictures).astype(int).std(axis=0).max() > 60
+        images.append(plane.live)
+    assert_same(np.stack(images), run.model.decode(np.stack(codes)))
+    assert np.stack(images).astype(int).std(axis=0).max() > 60
 
 
-def test_the_way_from_0_to_8_plays(plane, digits):
+def test_the_interpolation_from_0_to_8_plays(plane, digits):
     run = digits[0]
     page = plane.page
-    plane.open("Mix")
+    plane.open("Interpolation")
     for letter, digit in (("A", "0"), ("B", "8")):
-        page.get_by_role("combobox", name=f"{letter}, where the way").select_option(label=digit)
+        page.get_by_role("combobox", name=f"{letter}, where the path").select_option(label=digit)
     plane.settle()
     ends = [np.array(plane.state(f"Array.from(s.{name}.code)"), dtype=np.float32) for name in ("from", "to")]
     assert run.model.read(np.stack(ends))["digit"].tolist() == [0, 8]
-    told = page.get_by_text(re.compile("^Crosses ")).inner_text()
+    told = page.get_by_text(re.compile("^Classes along the path: ")).inner_text()
     assert re.findall(r"\d", told)[0] == "0"
-    assert re.findall(r"\d", told.partition(" by the ")[0])[-1] == "8"
+    assert re.findall(r"\d", told.partition(", predicted")[0])[-1] == "8"
     page.evaluate(
         "() => { window.seen = []; distaff.state.on(['t'], () => seen.push([distaff.state.values.t,"
         " ...distaff.state.values.code])); }"

@@ -5,10 +5,9 @@ import json
 
 import numpy as np
 import pytest
-from visiting import Visit, pixels
+from visiting import LIVE, Visit, pixels
 
-from distaff.explorer.blocks import pack
-from distaff.explorer.document import asset
+from distaff.explorer._bundle import asset, pack
 
 MODEL = """([script, manifest, blocks, ort]) => {
   const bytes = (text) => new DataView(Uint8Array.from(atob(text), (each) => each.charCodeAt(0)).buffer);
@@ -74,7 +73,7 @@ def test_both_sides_hear_of_each_other_and_python_not_too_often(notebook, classe
     page.evaluate("tell('latents', [0.25, -0.5])")
     page.wait_for_timeout(300)
     assert float(slider.input_value()) == pytest.approx(0.25, abs=0.02)
-    drawn = pixels(page.get_by_role("img", name="The picture that the model draws from the current code"))
+    drawn = pixels(page.get_by_role("img", name=LIVE))
     expected = classes.model.decode(np.array([[0.25, -0.5]], dtype=np.float32))[0] * 255
     np.testing.assert_allclose(drawn[..., 0], expected, atol=1)
     page.evaluate("tell('selection', 3)")
@@ -88,7 +87,7 @@ def test_both_sides_hear_of_each_other_and_python_not_too_often(notebook, classe
 def test_its_style_and_keys_stay_inside(notebook, classes):
     visited = notebook(classes.bundle)
     page = visited.page
-    page.get_by_role("tab", name="Mix").wait_for()
+    page.get_by_role("tab", name="Interpolation").wait_for()
     page.evaluate("window.keys = 0; document.addEventListener('keydown', () => keys++)")
     page.get_by_role("tab", name="Map").focus()
     page.keyboard.press("ArrowRight")

@@ -11,9 +11,9 @@ import pytest
 from serving import fetch, serving
 
 from distaff.errors import InputError
-from distaff.explorer.document import to_html
-from distaff.explorer.prepare import PAGE
-from distaff.explorer.server import Site, listen
+from distaff.explorer import PAGE
+from distaff.explorer._bundle import to_html
+from distaff.explorer._hosts import Site, listen
 
 STARTS = ("", "/blocks", "/blocks/0", "/assets", "/static")
 STEPS = (
@@ -161,7 +161,7 @@ def test_a_port_that_is_taken_is_one_line():
     with listen(None) as first:
         port = first.getsockname()[1]
         assert first.getsockname()[0] == "127.0.0.1"
-        with pytest.raises(InputError, match=f"--port {port}: cannot be used: Address already in use"):
+        with pytest.raises(InputError, match=f"port {port}: cannot be used: Address already in use"):
             listen(port)
 
 

@@ -10,8 +10,8 @@ from http.client import HTTPConnection
 import pytest
 from serving import fetch, serving
 
-from distaff.explorer.document import to_html
-from distaff.explorer.prepare import PAGE
+from distaff.explorer import PAGE
+from distaff.explorer._bundle import to_html
 
 GOOD = "GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n"
 SECRETS = (b"root:", b"TEST-SECRET", b"HOSTNAME", b"PATH=")

@@ -19,14 +19,14 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-LIVE = "The picture that the model draws from the current code"
-"""Nothing is being decoded for some frames, so nothing is left to draw."""
+LIVE = "The image decoded from the current code"
 SETTLED = """async () => {
   for (let calm = 0; calm < 4; ) {
     await new Promise(requestAnimationFrame);
     calm = window.distaff?.engine?.open.size === 0 ? calm + 1 : 0;
   }
 }"""
+"""Nothing was decoded for some frames, so nothing is left to draw."""
 PIXELS = """canvas => {
   const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let text = "";
@@ -79,7 +79,7 @@ class Visit:
 
     @property
     def live(self):
-        """The picture that is drawn: uint8 [h, w, 3]."""
+        """The image that is decoded: uint8 [h, w, 3]."""
         self.settle()
         return pixels(self.page.get_by_role("img", name=LIVE))
 
@@ -116,12 +116,12 @@ def pixels(canvas):
     return rgba[..., :3]
 
 
-def levels(pictures):
-    """Return a model's pictures [..., h, w] or [..., h, w, 3] in [0, 1] as levels [..., h, w, 3] of 255."""
-    found = np.asarray(pictures, dtype=np.float64) * 255
+def levels(images):
+    """Return a model's images [..., h, w] or [..., h, w, 3] in [0, 1] as levels [..., h, w, 3] of 255."""
+    found = np.asarray(images, dtype=np.float64) * 255
     return found if found.shape[-1] == 3 else np.repeat(found[..., None], 3, axis=-1)
 
 
-def assert_same(shown, pictures):
+def assert_same(shown, images):
     """Assert that what a page shows is within 1/255 of what Python decodes."""
-    np.testing.assert_allclose(shown, levels(pictures), atol=1)
+    np.testing.assert_allclose(shown, levels(images), atol=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from distaff.metrics.boosting import BoostedTrees, boost
+from distaff.metrics._boosting import BoostedTrees, boost
 
 
 def problem(name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.neighbors import KNeighborsClassifier
 
 from distaff.errors import InputError
-from distaff.metrics.aggregate import log_aggregate
-from distaff.metrics.diversity import diversity, mean_distance
-from distaff.metrics.paths import class_pairs, class_paths, path_purity, void_depth
-from distaff.metrics.regions import (
+from distaff.metrics import (
     EMPTY,
     border_lengths,
+    class_pairs,
+    class_paths,
     grid_over,
-    nearest_class,
+    log_aggregate,
+    mean_distance,
+    path_purity,
     planar_bound,
+    relative_spread,
     shares_border,
+    void_depth,
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -30,6 +34,11 @@ def discs(centres, radius=1.0, count=1500):
     points = radius * np.sqrt(far)[..., None] * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
     points += np.array(centres, dtype=float)[:, None]
     return points.reshape(-1, 2), np.repeat(np.arange(len(centres)), count)
+
+
+def nearest_class(codes, labels, points):
+    """The class that most of the ten nearest codes have."""
+    return KNeighborsClassifier(10).fit(codes, labels).predict(points)
 
 
 def densities(points, codes, deviation=0.15):
@@ -137,15 +146,15 @@ def test_the_planar_bound_is_that_of_planar_graphs():
     assert all(planar_bound(size) <= len(class_pairs(size)) for size in range(2, 12))
 
 
-def test_diversity_knows_its_ends():
+def test_relative_spread_knows_its_ends():
     rng = np.random.default_rng(0)
     real = rng.standard_normal((200, 5))
     assert mean_distance([[0, 0], [3, 4]]) == 5
-    assert diversity(np.ones((10, 5)), real) == 0
-    assert diversity(real, real) == 1
-    assert diversity(real / 2, real) == pytest.approx(0.5)
-    assert diversity(rng.standard_normal((200, 5)), real) == pytest.approx(1, abs=0.1)
-    assert np.isnan(diversity(real, np.zeros((5, 5))))
+    assert relative_spread(np.ones((10, 5)), real) == 0
+    assert relative_spread(real, real) == 1
+    assert relative_spread(real / 2, real) == pytest.approx(0.5)
+    assert relative_spread(rng.standard_normal((200, 5)), real) == pytest.approx(1, abs=0.1)
+    assert np.isnan(relative_spread(real, np.zeros((5, 5))))
 
 
 @settings(max_examples=25, deadline=None)
@@ -154,8 +163,8 @@ def test_diversity_sees_distances_only(seed):
     rng = np.random.default_rng(seed)
     drawn, real = rng.standard_normal((20, 4)), 3 * rng.standard_normal((30, 4))
     turn, _ = np.linalg.qr(rng.standard_normal((4, 4)))
-    moved = diversity(7 * drawn @ turn + 1, 7 * real @ turn - 2)
-    assert moved == pytest.approx(diversity(drawn, real), rel=1e-9)
+    moved = relative_spread(7 * drawn @ turn + 1, 7 * real @ turn - 2)
+    assert moved == pytest.approx(relative_spread(drawn, real), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,7 @@ def test_diversity_sees_distances_only(seed):
         (lambda: class_paths(np.zeros((3, 2)), [0, 2, 2]), "class 1 has no code"),
         (lambda: class_paths(np.zeros((3, 2)), [0, 1]), "disagree"),
         (lambda: class_paths(np.zeros((3, 2)), [0, 1, 1], points=1), "2 or more"),
-        (lambda: diversity(np.zeros((3, 2)), np.zeros((3, 4))), "disagree"),
+        (lambda: relative_spread(np.zeros((3, 2)), np.zeros((3, 4))), "disagree"),
         (lambda: mean_distance(np.zeros((1, 2))), "two points"),
     ],
 )

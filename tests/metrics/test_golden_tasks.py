@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import golden
+import golden_values
 import numpy as np
 import pytest
 
@@ -16,17 +16,17 @@ SINGLE = 1e-5
 
 
 def cases(name: str) -> list[str]:
-    return [case for case, found in golden.values().items() if name in found]
+    return [case for case, found in golden_values.values().items() if name in found]
 
 
 def expected(case: str, name: str, place: int = 0) -> dict[str, Any]:
     """The values of one seed; where the file lists none, those of the only one."""
-    entry = golden.values()[case][name]
+    entry = golden_values.values()[case][name]
     return {key: each[place] for key, each in entry["per_seed"].items()} if "std" in entry else entry["value"]
 
 
 def parts(case: str, count: int) -> dict[str, np.ndarray]:
-    stored = golden.case(case)
+    stored = golden_values.case(case)
     return {
         "codes": stored["z_train"][:count],
         "factors": stored["factors_train"][:count],
@@ -71,7 +71,7 @@ def test_reduced_downstream(case: str) -> None:
 @pytest.mark.parametrize("case", cases("dlib.strong_downstream"))
 def test_strong_downstream(case: str) -> None:
     found = expected(case, "dlib.strong_downstream")
-    sampler = FactorSampler.from_function(*golden.sampled_map(case))
+    sampler = FactorSampler.from_function(*golden_values.sampled_map(case))
     score = metrics.strong_downstream(sampler, num_train=1000, num_test=1000, experiments=3, workers=1)
     # Codes without noise repeat, so that splits tie and their last digits decide.
     assert float(score) == pytest.approx(found["1000:strong_generalization_gap"], abs=3e-3)
@@ -84,7 +84,7 @@ def test_strong_downstream(case: str) -> None:
 @pytest.mark.parametrize("case", cases("dlib.fairness"))
 def test_fairness(case: str) -> None:
     found = expected(case, "dlib.fairness")
-    sampler = FactorSampler.from_function(*golden.sampled_map(case))
+    sampler = FactorSampler.from_function(*golden_values.sampled_map(case))
     score = metrics.fairness(sampler, num_train=1000, workers=1)
     assert float(score) == pytest.approx(found["mean_fairness:mean_pred:mean_sens"], abs=1e-6)
     for i, j in np.ndindex(*score.details["mean"].shape):
@@ -96,11 +96,11 @@ def test_fairness(case: str) -> None:
 
 @pytest.mark.parametrize("case", cases("dotran.sepin"))
 def test_sepin(case: str) -> None:
-    stored, found = golden.case(case), expected(case, "dotran.sepin")
+    stored, found = golden_values.case(case), expected(case, "dotran.sepin")
     details = metrics.sepin(stored["z_train"][:1000], stored["logvar_train"][:1000], num_samples=2000).details
     assert details["wsepin"] == pytest.approx(found["WSEPIN"], abs=SINGLE)
     assert details["windin"] == pytest.approx(found["WINDIN"], abs=SINGLE)
-    entry = golden.values()[case]["dotran.sepin"]
+    entry = golden_values.values()[case]["dotran.sepin"]
     for key, ours in (
         ("MI_zi_x", "informativeness"),
         ("SEP_zi", "separability"),
@@ -113,7 +113,7 @@ def test_sepin(case: str) -> None:
 
 @pytest.mark.parametrize("case", cases("dotran.rmig_jemmig_sampling"))
 def test_rmig_and_jemmig_by_sampling(case: str) -> None:
-    stored, found = golden.case(case), expected(case, "dotran.rmig_jemmig_sampling")
+    stored, found = golden_values.case(case), expected(case, "dotran.rmig_jemmig_sampling")
     score = metrics.posterior_jemmig(
         stored["z_train"][:1000],
         stored["factors_train"][:1000],
@@ -123,7 +123,7 @@ def test_rmig_and_jemmig_by_sampling(case: str) -> None:
         headline="rmig",
     )
     assert float(score) == pytest.approx(found["RMIG_norm"], abs=SINGLE)
-    entry = golden.values()[case]["dotran.rmig_jemmig_sampling"]
+    entry = golden_values.values()[case]["dotran.rmig_jemmig_sampling"]
     for key, ours in (
         ("H_yk", "factor_entropy"),
         ("H_zi", "code_entropy"),
@@ -138,7 +138,7 @@ def test_rmig_and_jemmig_by_sampling(case: str) -> None:
 
 @pytest.mark.parametrize("case", cases("ubisoft.z_min_var"))
 def test_z_min_variance_vote_for_vote(case: str) -> None:
-    stored, entry = golden.case(case), golden.values()[case]["ubisoft.z_min_var"]
+    stored, entry = golden_values.case(case), golden_values.values()[case]["ubisoft.z_min_var"]
     for place, seed in enumerate(entry["seeds"][:2]):
         score = metrics.z_min_variance(stored["z_train"][:3000], stored["factors_train"][:3000], seed=seed)
         assert float(score) == pytest.approx(entry["per_seed"]["score"][place], abs=1e-12)
@@ -148,7 +148,7 @@ def test_z_min_variance_vote_for_vote(case: str) -> None:
 def test_z_max_variance(case: str) -> None:
     # The reference draws from two generators and shuffles rows in the order of a set: other draws than ours,
     # so means over as many seeds are compared.
-    stored, entry = golden.case(case), golden.values()[case]["ubisoft.z_max_var"]
+    stored, entry = golden_values.case(case), golden_values.values()[case]["ubisoft.z_max_var"]
     codes, factors = stored["z_train"][:3000], stored["factors_train"][:3000]
     scores = [float(metrics.z_max_variance(codes, factors, seed=seed)) for seed in entry["seeds"]]
     allowed = 4 * entry["std"]["score"] + 2e-3

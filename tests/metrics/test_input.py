@@ -10,7 +10,7 @@ import pytest
 
 from distaff import metrics
 from distaff.errors import InputError
-from distaff.metrics import FactorSampler, aggregation, correlation
+from distaff.metrics import FactorSampler, _matrices, _unsupervised
 
 FACTORS = np.random.RandomState(0).randint(4, size=(60, 3))
 CODES = FACTORS + 0.1 * np.random.RandomState(1).randn(60, 3)
@@ -99,7 +99,7 @@ def test_whole_numbers_as_floats_are_classes() -> None:
             "disagree: 3 against 2",
             lambda: metrics.sap(CODES, FACTORS, test_codes=CODES, test_factors=FACTORS[:, :2]),
         ),
-        ("cannot be parted", lambda: metrics.sap(CODES[:1], FACTORS[:1])),
+        ("cannot be split", lambda: metrics.sap(CODES[:1], FACTORS[:1])),
         ("neighbours", lambda: metrics.knn_accuracy(CODES, FACTORS, neighbours=0)),
         ("whole numbers", lambda: metrics.infomec(CODES, FACTORS, discrete=True)),
         ("factors are missing", lambda: metrics.beta_vae_score(CODES)),
@@ -123,7 +123,7 @@ def test_whole_numbers_as_floats_are_classes() -> None:
         ),
         ("every combination", lambda: metrics.flatness(CODES, FACTORS)),
         ("at least two values", lambda: metrics.flatness(FactorSampler.from_function(lambda f: f, [1]))),
-        ("at least two values", lambda: metrics.linearity(FactorSampler.from_function(lambda f: f, [1]))),
+        ("at least three values", lambda: metrics.linearity(FactorSampler.from_function(lambda f: f, [1]))),
         ("not a complete grid", lambda: metrics.posterior_mig(CODES, FACTORS, logvar=CODES)),
         ("disagree", lambda: metrics.posterior_mig(CODES, FACTORS, logvar=CODES[:, :2])),
         ("disagree", lambda: metrics.posterior_jemmig(CODES, FACTORS, logvar=CODES[:, :2])),
@@ -139,11 +139,11 @@ def test_whole_numbers_as_floats_are_classes() -> None:
         ("filled table", lambda: metrics.iwae_bound(np.zeros(3))),
         ("NaN", lambda: metrics.iwae_bound(np.full((2, 2), np.nan))),
         (r"1\.\.2", lambda: metrics.iwae_bound(np.zeros((2, 2)), samples=3)),
-        ("shape", lambda: aggregation.gap(np.ones((1, 2)))),
-        ("not negative", lambda: aggregation.gap(-np.ones((2, 2)))),
-        ("weighting", lambda: aggregation.completeness(np.ones((2, 2)), weighting="plain")),
-        ("square", lambda: correlation.gaussian_total_correlation(np.ones((1, 2)))),
-        ("did you mean 'mig'", lambda: metrics.describe("migg")),
+        ("shape", lambda: _matrices.gap(np.ones((1, 2)))),
+        ("not negative", lambda: _matrices.gap(-np.ones((2, 2)))),
+        ("weighting", lambda: _matrices.completeness(np.ones((2, 2)), weighting="plain")),
+        ("square", lambda: _unsupervised.gaussian_total_correlation(np.ones((1, 2)))),
+        ("did you mean 'mig'", lambda: metrics.METRICS["migg"]),
     ],
 )
 def test_one_clear_line(match: str, call: Callable[[], Any]) -> None:

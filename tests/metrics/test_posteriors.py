@@ -69,7 +69,7 @@ def test_the_bound_is_exact_for_a_gaussian_and_rises_with_samples() -> None:
     assert bounds[0] == pytest.approx(metrics.iwae_bound(weights).details["elbo"])
     assert bounds[-1] == pytest.approx(truth, abs=0.02)
     assert 1 <= metrics.iwae_bound(weights).details["effective_samples"] <= 512
-    assert metrics.iwae_bound(np.zeros((1, 2))).details["standard_error"] == 0
+    assert metrics.iwae_bound(np.zeros((1, 2))).details["standard_error"] is None
 
 
 def test_active_units_counts_codes_that_move() -> None:
@@ -101,8 +101,6 @@ def test_flat_and_linear_maps_score_one() -> None:
     still = FactorSampler.from_function(lambda factors: np.zeros((len(factors), 2)), [4, 5])
     assert float(metrics.flatness(still, repeats=20)) == 0
     assert float(metrics.linearity(still, repeats=20)) == 0
-    lone = FactorSampler.from_function(lambda factors: factors[:, :1] * 1.0, [4])
-    assert float(metrics.linearity(lone, repeats=20)) == 1
 
 
 def test_probes_see_rotated_factors() -> None:
@@ -115,14 +113,3 @@ def test_probes_see_rotated_factors() -> None:
     wide = np.column_stack([1000 * state.randn(1500), codes])
     near = float(metrics.knn_accuracy(wide, factors))
     assert float(metrics.knn_accuracy(wide, factors, standardise=True)) > near
-
-
-def test_every_description_is_of_a_metric() -> None:
-    names = [entry.name for entry in metrics.catalogue()]
-    assert len(names) == len(set(names))
-    for entry in metrics.catalogue():
-        assert entry.paper.startswith("https://")
-        assert entry.measures.endswith((".", "?"))
-        assert entry.weaknesses.endswith(".")
-        assert callable(entry.function)
-    assert metrics.describe("mig").least_codes == 2

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from distaff import KL, L2, Classify, Gaussian, InputError, Recipe, Sampled, Softmax
-from distaff.data import Attribute
-from distaff.model import Model, bound_terms, build, has_bound, judge_collapse, log_weights, resolve
-from distaff.model.condition import likeliest_condition
+from distaff import InputError, Recipe
+from distaff.attributes import Attribute
+from distaff.latents import L2, Gaussian, Softmax
+from distaff.losses import KL, Classify
+from distaff.model import Model
+from distaff.model._inputs import likeliest_condition
 
 ATTRIBUTES = (
     Attribute(name="shape", kind="categorical", values=("square", "ellipse", "heart")),
@@ -14,10 +16,10 @@ ATTRIBUTES = (
 )
 
 
-def make(shape=(1, 8, 8), **fields):
+def make(shape=(1, 8, 8), attributes=ATTRIBUTES, **fields):
     recipe = Recipe(**{"data": "digits", "network": {"mlp": {"hidden": [16]}}} | fields)
-    recipe = resolve(recipe, ATTRIBUTES)
-    return Model(recipe, ATTRIBUTES, *build(recipe, ATTRIBUTES, shape))
+    recipe = recipe.resolved({each.name: each for each in attributes})
+    return Model(recipe, attributes, *recipe.build(attributes, shape, 100))
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def attribute_model():
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 10)])
-def test_every_layout_and_type_of_picture_gives_the_same_code(shape):
+def test_every_layout_and_type_of_image_gives_the_same_code(shape):
     model = make(shape)
     channels, height, width = shape
     planes = np.random.default_rng(0).integers(0, 256, (5, channels, height, width), dtype=np.uint8)
@@ -46,15 +48,26 @@ def test_every_layout_and_type_of_picture_gives_the_same_code(shape):
     ("images", "message"),
     [
         (np.zeros((2, 9, 9)), r"expected \[n, 8, 8\] or \[n, 1, 8, 8\], got \[2, 9, 9\]"),
-        (np.zeros((2, 8, 8), int), "expected uint8, or floats"),
+        (np.full((2, 8, 8), 256), "whole numbers must lie from 0 to 255, got 256 to 256"),
+        (np.zeros((2, 8, 8), complex), "expected uint8, or floats"),
         (np.full((2, 8, 8), 255.0), "divide by 255"),
         (np.full((2, 8, 8), np.nan), "divide by 255"),
-        (np.zeros((8, 8)), "got \\[8, 8\\]"),
+        (np.zeros((8, 9)), "got \\[8, 9\\]"),
+        ([[1], [2, 3]], "not an array of one shape"),
     ],
 )
-def test_wrong_pictures_are_named(images, message):
+def test_wrong_images_are_named(images, message):
     with pytest.raises(InputError, match=message):
         make().encode(images)
+
+
+def test_a_model_says_what_it_is_and_where(attribute_model):
+    said = repr(attribute_model)
+    for part in ("1 x 8 x 8 images", "10 latents", "shape (softmax, 3)", "style (gaussian, 2)", "on cpu"):
+        assert part in said
+    assert attribute_model.to("cpu") is attribute_model
+    with pytest.raises(InputError, match="device 'nowhere'"):
+        attribute_model.to("nowhere")
 
 
 def test_latents_are_named(attribute_model):
@@ -69,7 +82,7 @@ def test_latents_are_named(attribute_model):
 def test_written_attributes_are_read_and_the_style_is_kept(attribute_model):
     codes = np.random.default_rng(0).normal(size=(4, 10)).astype(np.float32)
     before = attribute_model.read(codes)
-    written = attribute_model.write(codes, shape="heart", weight=85)
+    written = attribute_model.write(codes, attributes={"shape": "heart", "weight": 85})
     after = attribute_model.read(written)
     assert after["shape"].tolist() == [2, 2, 2, 2]
     assert after["weight"] == pytest.approx([85.0] * 4)
@@ -78,8 +91,24 @@ def test_written_attributes_are_read_and_the_style_is_kept(attribute_model):
     assert written[:, :3].tolist() == [[0, 0, 1]] * 4
 
 
+@pytest.mark.parametrize("dtype", [int, np.int64, np.float32, np.float64, str])
+def test_a_label_means_the_same_whatever_its_type(dtype):
+    stages = Attribute(name="stage", kind="ordinal", values=(3, 5, 7))
+    model = make(attributes=(stages,), latent=[Softmax()])
+    asked = np.array([5, 3, 7, 5]).astype(dtype)
+    codes, _ = model.sample_codes(4, attributes={"stage": asked})
+    assert model.read(codes)["stage"].tolist() == [1, 0, 2, 1]
+    assert model.labels("stage", model.read(codes)["stage"]).tolist() == [5, 3, 7, 5]
+
+
+def test_class_indices_are_given_as_such_also_between_classes(attribute_model):
+    codes = np.zeros((2, 10), np.float32)
+    written = attribute_model.write(codes, indices={"level": [1.25, 3]})
+    assert written[:, 3:7].tolist() == [[0, 0.75, 0.25, 0], [0, 0, 0, 1]]
+
+
 def test_samples_have_the_attributes_asked_for(attribute_model):
-    codes, _ = attribute_model.sample_codes(50, shape="ellipse", level=3)
+    codes, _ = attribute_model.sample_codes(50, attributes={"shape": "ellipse", "level": 3})
     read = attribute_model.read(codes)
     assert set(read["shape"]) == {1}
     assert set(read["level"]) == {3}
@@ -87,8 +116,18 @@ def test_samples_have_the_attributes_asked_for(attribute_model):
     assert attribute_model.sample(2, seed=1).tolist() != attribute_model.sample(2, seed=2).tolist()
 
 
-def test_one_value_for_each_picture(attribute_model):
-    codes, _ = attribute_model.sample_codes(3, shape=["heart", "square", "ellipse"])
+@pytest.mark.parametrize("name", ["seed", "n", "codes", "images", "self", "attributes", "indices"])
+def test_an_attribute_may_have_any_name(name):
+    attribute = Attribute(name=name, kind="categorical", values=("a", "b"))
+    model = make(attributes=(attribute,), latent=[Softmax(), Gaussian(2, name="z_")])
+    codes, _ = model.sample_codes(3, attributes={name: "b"})
+    assert model.read(codes)[name].tolist() == [1, 1, 1]
+    images = model.sample(3, attributes={name: "b"})
+    assert model.edit(images, attributes={name: "a"}).shape == (3, 8, 8)
+
+
+def test_one_value_for_each_image(attribute_model):
+    codes, _ = attribute_model.sample_codes(3, attributes={"shape": ["heart", "square", "ellipse"]})
     assert attribute_model.read(codes)["shape"].tolist() == [2, 0, 1]
 
 
@@ -98,40 +137,39 @@ def test_one_value_for_each_picture(attribute_model):
         ({"shpe": "heart"}, "did you mean 'shape'"),
         ({"shape": "hart"}, "did you mean 'heart'"),
         ({"level": 7}, "level"),
-        ({"weight": 500}, "not a number from 40 to 110"),
-        ({"shape": ["heart", "square"]}, "2 values for 3 pictures"),
+        ({"weight": 500}, "from 40 to 110"),
+        ({"shape": ["heart", "square"]}, "2 values for 3 images"),
     ],
 )
 def test_wrong_attributes_are_named(attribute_model, wanted, message):
     with pytest.raises(InputError, match=message):
-        attribute_model.sample(3, **wanted)
+        attribute_model.sample(3, attributes=wanted)
 
 
 def test_a_plain_model_has_nothing_to_set():
-    with pytest.raises(InputError, match="cannot be set in this model; there is none"):
-        make().sample(1, shape="heart")
+    with pytest.raises(InputError, match="this model has no attribute that can be set; train 'supervised'"):
+        make().sample(1, attributes={"shape": "heart"})
 
 
-def test_a_conditional_model_draws_what_it_is_told_and_takes_unknown_labels():
+def test_a_conditional_model_decodes_what_it_is_told_and_takes_unknown_labels():
     model = make(condition="shape", latent=[Gaussian(3)])
     images = np.zeros((2, 8, 8), np.uint8)
     assert not np.allclose(model.encode(images, attributes={"shape": "heart"}), model.encode(images))
-    codes, condition = model.sample_codes(4, shape="heart")
+    codes, condition = model.sample_codes(4, attributes={"shape": "heart"})
     assert condition["shape"].tolist() == [2, 2, 2, 2]
     assert codes.shape == (4, 3)
-    assert not np.allclose(model.edit(images, shape="heart"), model.edit(images, shape="square"))
+    heart, square = (model.edit(images, attributes={"shape": each}) for each in ("heart", "square"))
+    assert not np.allclose(heart, square)
 
 
-def test_an_unknown_condition_is_the_class_that_draws_the_picture_best():
+def test_an_unknown_condition_is_the_class_under_which_the_image_is_likeliest():
     model = make(condition="shape", latent=[Gaussian(3)])
     codes, condition = model.sample_codes(30)
-    images = model.decode(codes, attributes=condition)
-    found = likeliest_condition(model, images, codes, None)
+    images = model.decode(codes, indices=condition)
+    found = likeliest_condition(model, images, codes, {})
     assert np.array_equal(found["shape"], condition["shape"])
-    told = likeliest_condition(model, images, codes, {"shape": "heart"})
-    assert set(told["shape"]) == {2}
-    guessed = likeliest_condition(model, images, model.encode(images), None)
-    again = model.decode(model.encode(images), attributes=guessed)
+    assert set(model.condition_of(images, codes, {"shape": "heart"})["shape"]) == {2}
+    again = model.decode(model.encode(images), indices=model.condition_of(images, model.encode(images)))
     assert np.array_equal(model.reconstruct(images), again)
 
 
@@ -141,9 +179,9 @@ def test_a_class_that_was_driven_out_of_the_code_is_not_read_from_it():
     assert model.settable == ("shape",)
 
 
-def test_a_class_without_a_block_is_met_by_rejection():
+def test_a_class_without_a_latent_is_met_by_rejection():
     model = make(latent=[Gaussian(2)], loss=[KL(), Classify("shape")])
-    classifier = next(iter(model._classifiers.values())).classifier
+    classifier = next(iter(model.classifiers.values())).classifier
     with torch.no_grad():
         for layer in classifier.modules():
             if isinstance(layer, torch.nn.Linear):
@@ -153,48 +191,7 @@ def test_a_class_without_a_block_is_met_by_rejection():
         classifier[0][2].weight[0, 0] = 1.0
         classifier[1].weight[2, 0] = 50.0
         classifier[1].bias[0] = 5.0
-    codes, _ = model.sample_codes(200, shape="heart")
+    codes, _ = model.sample_codes(200, attributes={"shape": "heart"})
     assert (codes[:, 0] > 0).mean() > 0.98
-    others, _ = model.sample_codes(200, shape="square")
+    others, _ = model.sample_codes(200, attributes={"shape": "square"})
     assert (others[:, 0] < 0.2).mean() > 0.95
-
-
-def test_the_bound_is_made_of_its_terms():
-    model = make(latent=[Gaussian(3), Sampled(attributes=["shape"])])
-    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
-    terms = bound_terms(model, images)
-    mean, variance = terms.mean, terms.variance
-    expected = 0.5 * (variance + mean**2 - 1 - np.log(variance))
-    assert terms.kl == pytest.approx(expected, abs=1e-4)
-    assert terms.dimensions == ["z0", "z1", "z2", "shape0", "shape1", "shape2"]
-    assert terms.columns.tolist() == [0, 1, 2, 3, 4, 5]
-    assert has_bound(model)
-    assert not has_bound(make(latent=[Softmax()]))
-
-
-def test_more_draws_tighten_the_bound_and_one_draw_is_the_elbo():
-    model = make(latent=[Gaussian(4)])
-    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8), dtype=np.uint8)
-    weights = log_weights(model, images, 2000)
-    terms = bound_terms(model, images)
-    elbo = -(terms.reconstruction.mean() + terms.kl.sum(1).mean())
-    assert weights.mean() == pytest.approx(elbo, abs=0.5)
-    bounds = [np.logaddexp.reduce(weights[:, :k], axis=1).mean() - np.log(k) for k in (1, 50, 2000)]
-    assert bounds[0] < bounds[1] <= bounds[2] + 0.05
-
-
-def test_verdicts_on_collapse():
-    none = judge_collapse({"z0": 2.0, "z1": 0.5})
-    assert none.verdict == "none"
-    assert "all 2 latents tell something of the picture (2.5 nats in all)" in none.sentence
-    some = judge_collapse({"z0": 2.0, "z1": 0.001})
-    assert (some.verdict, some.active, some.dead) == ("some", ("z0",), ("z1",))
-    assert "1 of 2 latents is unused, under 0.01 nats (z1); the other carries 2 nats" in some.sentence
-    assert "normal" in some.sentence
-    every = judge_collapse({f"z{i}": 0.009 for i in range(32)})
-    assert every.verdict == "all"
-    assert every.sentence.startswith(
-        "The posterior has collapsed: all 32 latents carry less than 0.01 nats; "
-    )
-    assert "the decoder ignores the code. Lower beta" in every.sentence
-    assert "..." in judge_collapse({"z": 1.0} | {f"z{i}": 0.0 for i in range(9)}).sentence

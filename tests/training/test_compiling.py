@@ -1,3 +1,5 @@
+"""Compiled networks learn the same, and their weights keep their names."""
+
 import shutil
 
 import pytest
@@ -6,7 +8,7 @@ import torch
 
 import distaff
 from distaff import InputError
-from distaff.training import compiling
+from distaff.networks import _fast
 
 COMPILED = {"train.compile": True, "train.steps": 4, "train.precision": "32", "data.count": 200}
 
@@ -16,19 +18,22 @@ COMPILED = {"train.compile": True, "train.steps": 4, "train.precision": "32", "d
 @pytest.mark.parametrize("network", ["mlp", "conv", "folded"])
 def test_compiled_networks_learn_the_same_and_load_as_ever(network, tmp_path):
     weights = []
-    for compile_them in (False, True):
-        settings = COMPILED | {"network": network, "train.compile": compile_them}
+    for compiled in (False, True):
+        settings = COMPILED | {"network": network, "train.compile": compiled}
         run = distaff.train(
-            "vae", data="digits", settings=settings, out=tmp_path / str(compile_them), progress=False
+            "vae", data="digits", settings=settings, out=tmp_path / str(compiled), progress=False
         )
         weights.append(safetensors.torch.load_file(run.path / "model.safetensors"))
         assert run.model.encode(run.dataset().images.take(slice(0, 2))).shape == (2, 10)
-    # Adam's first steps are of about lr (1e-3) whatever the gradient: one that is nearly 0 may turn its sign.
-    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-3)
+    one, other = (torch.cat([each.flatten() for each in part.values()]) for part in weights)
+    # Adam's steps are of about lr (1e-3) whatever the gradient: one that is nearly 0 may turn its sign.
+    differences = (one - other).abs()
+    assert differences.max() <= 2 * 4 * 1e-3
+    assert differences.mean() < 1e-5
 
 
 def test_without_a_compiler_it_says_what_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiling, "COMPILERS", ("no-such-compiler",))
+    monkeypatch.setattr(_fast, "COMPILERS", ("no-such-compiler",))
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(InputError, match=r"train\.compile: needs a C\+\+ compiler"):
         distaff.train("vae", data="digits", settings=COMPILED, out=tmp_path / "run", progress=False)

@@ -1,8 +1,8 @@
-"""One run on two processes: the numbers of one, one writer, and an end for all when one of them ends."""
+"""One run on two processes: plain data parallelism, one writer, and an end for all when one of them ends."""
 
 import csv
-import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,39 +11,36 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 import yaml
-from safetensors.numpy import load_file
+from torch import nn
 
 import distaff
 from distaff import InputError
-from distaff.recipe import TrainOptions
-from distaff.training import devices
-from distaff.training.train import train
+from distaff.data import load
+from distaff.recipe import TrainOptions, load_recipe
+from distaff.training import _devices
+from distaff.training._batches import ModelWithLoss, TrainBatches
 
 RECIPE = {
     "network": {"mlp": {"hidden": [16]}},
-    "latent": [{"gaussian": {"size": 3}}, {"l2": {"attributes": ["size"], "teach": 0.5}}],
-    "condition": "kind",
-    "loss": [
-        {"kl": {"capacity": 0.1, "blocks": ["z"]}},
-        {"kl": {"free_bits": 0.05, "blocks": ["size"], "name": "kl_size"}},
-        "supervise",
-        {"classify": {"attribute": "kind", "weight": 0.5}},
+    "latent": [
+        {"gaussian": {"size": 3}},
+        {"l2": {"attributes": ["size"], "rules": [{"teacher_forcing": {}}]}},
     ],
-    "data": {"source": "set.npz", "labelled": 0.3},
+    "condition": "kind",
+    "loss": [{"kl": {"blocks": ["z"]}}, "supervise", {"classify": {"attribute": "kind", "weight": 0.5}}],
+    "data": {"source": "set.npz", "labelled": 0.5},
     "train": {
         "steps": 24,
         "batch": 32,
         "lr": 0.002,
         "precision": "32",
-        "labelled_share": 0.4,
         "valid_every": 8,
         "checkpoint_every": 5,
-        "gradient_clip": 5.0,
-        "shuffle": "blocks",
     },
 }
-"""All that is drawn at random, and all that is no mean over pictures: a capacity, free bits, labels."""
 
 
 @pytest.fixture(scope="module")
@@ -53,39 +50,28 @@ def folder(tmp_path_factory):
     kind, size = rng.integers(0, 3, 400), rng.uniform(2, 7, 400)
     grid = np.abs(np.arange(16) - 7.5)
     images = (np.maximum(grid[:, None], grid) < size[:, None, None]) * (80 + 80 * kind[:, None, None])
+    images[:, 0, :9] = rng.integers(0, 2, (400, 9))
     np.savez(folder / "set.npz", images=images.astype(np.uint8), kind=kind, size=size)
     (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
     return folder
-
-
-@pytest.fixture(scope="module")
-def alone(folder):
-    return run_alone(folder, "alone")
-
-
-def run_alone(folder, name, **settings):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        return distaff.train("recipe.yaml", out=name, settings=settings, progress=False).path.resolve()
 
 
 def words(out, *more):
     return ["train", "recipe.yaml", "--no-page", "--out", out, *more]
 
 
-def start(folder, *command, **more):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | more
+def start(folder, *command):
     return subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
-        env=environment,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
 
 
-def ended(process, seconds=120):
+def ended(process, seconds=200):
     try:
         out, err = process.communicate(timeout=seconds)
     finally:
@@ -93,176 +79,8 @@ def ended(process, seconds=120):
     return process.returncode, out, err
 
 
-def compare(one, two, tolerance=2e-5):
-    first, second = (load_file(path / "model.safetensors") for path in (one, two))
-    assert first.keys() == second.keys()
-    for name, weights in first.items():
-        np.testing.assert_allclose(second[name], weights, rtol=tolerance, atol=tolerance, err_msg=name)
-    histories = [list(csv.DictReader((path / "history.csv").read_text().splitlines())) for path in (one, two)]
-    for row, other in zip(*histories, strict=True):
-        for column in row.keys() - {"seconds", "split"}:
-            if row[column]:
-                assert float(other[column]) == pytest.approx(float(row[column]), rel=1e-4, abs=1e-4), column
-
-
-TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
-
-
-def names(run):
-    return sorted(str(path.relative_to(run)) for path in run.rglob("*"))
-
-
 def digest(run):
-    return hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
-
-
-def test_two_processes_do_what_one_does(folder, alone):
-    process = start(folder, "-m", "distaff", *words("two", "--set", "train.devices=2"))
-    code, out, err = ended(process)
-    assert code == 0, err
-    assert out.count("24 steps in") == out.count("Next:") == 1
-    assert "distributed" not in err.lower()
-    compare(alone, folder / "two")
-    assert names(folder / "two") == names(alone)
-
-
-@pytest.mark.slow
-def test_torchrun_starts_them_too(folder, alone):
-    code, out, err = ended(start(folder, *TORCHRUN, "-m", "distaff", *words("torchrun")))
-    assert code == 0, err
-    assert out.count("24 steps in") == 1
-    compare(alone, folder / "torchrun")
-
-
-NORMALISED = """
-import torch
-from torch import distributed, nn
-from distaff.share import Share
-from distaff.training.synchronised import synchronise
-
-distributed.init_process_group("gloo")
-share = Share(distributed.get_rank(), 2)
-torch.manual_seed(0)
-images = torch.randn(12, 3, 8, 8, dtype=torch.float64)
-
-def network():
-    torch.manual_seed(1)
-    first, second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)
-    return nn.Sequential(first, nn.BatchNorm2d(4), nn.ReLU(), second, nn.BatchNorm2d(2))
-
-whole, shared = network().double(), network().double()
-synchronise(shared, share)
-for _ in range(2):
-    whole(images).pow(4).mean().backward()
-    shared(share.part(images)).pow(4).mean().backward()
-for one, other in zip(whole.parameters(), shared.parameters(), strict=True):
-    distributed.all_reduce(other.grad)
-    torch.testing.assert_close(other.grad / 2, one.grad)
-assert whole[0].weight.grad.abs().max() > 1e-4
-torch.testing.assert_close(shared.state_dict(), whole.state_dict())
-whole.eval(), shared.eval()
-torch.testing.assert_close(shared(images), whole(images))
-"""
-
-
-@pytest.mark.slow
-def test_batch_normalisation_is_over_all_processes(tmp_path):
-    (tmp_path / "normalised.py").write_text(NORMALISED)
-    code, _, err = ended(start(tmp_path, *TORCHRUN, "normalised.py"))
-    assert code == 0, err
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("everyone", [True, False])
-def test_a_signal_to_one_or_to_all_ends_all_after_the_same_step(folder, everyone):
-    more = ("--set", "train.steps=4000", "--set", "train.devices=2")
-    process = start(folder, "-m", "distaff", *words(f"stopped-{everyone}", *more))
-    run = folder / f"stopped-{everyone}"
-    wait_for(run / "checkpoint.ckpt")
-    for each in [process.pid, *(children(process.pid) if everyone else [])]:
-        os.kill(each, signal.SIGINT if everyone else signal.SIGTERM)
-    code, _, err = ended(process)
-    assert code == 0, err
-    assert err.count("Stopped at step") == 1
-    assert "--resume" in err
-    step = int(err.split("Stopped at step ")[1].split()[0])
-    assert 5 <= step < 4000
-    assert distaff.load(run).sample(1).shape == (1, 16, 16)
-
-
-@pytest.mark.slow
-def test_a_killed_run_resumes_to_the_bit(folder):
-    more = ("--set", "train.steps=150", "--set", "train.devices=2")
-    assert ended(start(folder, "-m", "distaff", *words("whole", *more)))[0] == 0
-    process = start(folder, "-m", "distaff", *words("killed", *more))
-    wait_for(folder / "killed" / "checkpoint.ckpt")
-    below = children(process.pid)
-    for each in [process.pid, *below]:
-        os.kill(each, signal.SIGKILL)
-    process.communicate()
-    assert not (folder / "killed" / "model.safetensors").exists()
-    assert ended(start(folder, "-m", "distaff", *words("killed", *more, "--resume")))[0] == 0
-    assert digest(folder / "killed") == digest(folder / "whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        one = distaff.train("recipe.yaml", out="one", settings={"train.steps": 150}, progress=False)
-    compare(one.path if one.path.is_absolute() else folder / one.path, folder / "whole", tolerance=2e-3)
-
-
-BREAKING = """
-import os, sys
-from distaff.cli import main
-from distaff.errors import InputError
-from distaff.training.module import Trainee
-
-rank = int(os.environ.get("LOCAL_RANK", 0))
-before = Trainee.training_step
-
-def step(self, batch, index):
-    if rank == {rank} and self.global_step == 7:
-        {act}
-    return before(self, batch, index)
-
-Trainee.training_step = step
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("rank", "act", "says"),
-    [
-        (
-            1,
-            "raise InputError('the disk is gone')",
-            "process 1: the disk",
-        ),
-        (
-            0,
-            "raise InputError('the disk is gone')",
-            "distaff: the disk",
-        ),
-        (1, "os.kill(os.getpid(), 9)", "another process of this run has ended without a word"),
-        (1, "1 / 0", "process 1: unexpected ZeroDivisionError: division by zero"),
-    ],
-)
-def test_what_breaks_one_ends_all_with_one_line(folder, tmp_path, rank, act, says):
-    driver = tmp_path / "driver.py"
-    driver.write_text(BREAKING.format(rank=rank, act=act))
-    process = start(folder, str(driver), *words(str(tmp_path / "broken"), "--set", "train.devices=2"))
-    wait_for(tmp_path / "broken" / "checkpoint.ckpt")
-    below = children(process.pid)
-    code, out, err = ended(process, 60)
-    assert code in (2, -signal.SIGKILL)
-    assert out == ""
-    lines = [line for line in err.splitlines() if line.startswith("distaff:")]
-    assert len(lines) == 1
-    assert says in lines[0]
-    assert "Traceback" not in err
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{each}").exists() for each in below) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(Path(f"/proc/{each}").exists() for each in below)
+    return (run / "model.safetensors").read_bytes()
 
 
 def wait_for(path):
@@ -276,43 +94,169 @@ def children(pid):
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_the_result_does_not_depend_on_devices_so_a_resumed_run_may_have_others(folder, alone):
-    again = folder / "again"
-    again.mkdir()
-    for file in alone.iterdir():
-        if file.is_file():
-            (again / file.name).write_bytes(file.read_bytes())
-    raw = yaml.safe_load((again / "recipe.yaml").read_text())
-    raw["train"]["devices"] = 2
-    (again / "recipe.yaml").write_text(yaml.safe_dump(raw))
+TWO = ("--set", "train.devices=2")
+
+
+@pytest.fixture(scope="module")
+def two(folder):
+    code, out, err = ended(start(folder, "-m", "distaff", *words("two", *TWO)))
+    assert code == 0, err
+    return folder / "two", out, err
+
+
+def test_two_processes_train_one_run(two):
+    run, out, err = two
+    assert out.count("24 steps in") == out.count("Next:") == 1
+    assert err.count("Training recipe on") == 1
+    assert "2 processes" in err
+    assert "distributed" not in err.lower()
+    with (run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows if row["split"] == "valid"] == ["8", "16", "24"]
+    assert distaff.load(run).sample(1).shape == (1, 16, 16)
+
+
+def test_every_process_takes_a_batch_of_its_own_and_gradients_are_averaged(folder, two):
+    """The same run, computed in one process: the first steps of both processes, one after another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        train("recipe.yaml", out=again, resume=True, progress=False)
-    assert digest(again) == digest(alone)
-
-
-def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"train\.batch 33 cannot be shared evenly by 2 processes"):
-        train(
-            "vae",
-            data="digits",
-            settings={"train.devices": 2, "train.batch": 33},
-            out=tmp_path / "run",
-            progress=False,
+        recipe = load_recipe("recipe.yaml").changed({"train.devices": 2})
+        dataset = load(recipe.data)
+    attributes = dataset.attributes.attributes
+    recipe = recipe.resolved({each.name: each for each in attributes})
+    vae, objective = recipe.build(attributes, (1, 16, 16), len(dataset.splits["train"]))
+    shares = [
+        (
+            ModelWithLoss(vae, objective, recipe, dataset, rank),
+            TrainBatches(dataset, recipe.train, rank=rank, processes=2),
         )
-    assert not (tmp_path / "run").exists()
+        for rank in range(2)
+    ]
+    both = nn.ModuleDict({"vae": vae, "objective": objective})
+    optimizer = torch.optim.Adam(both.parameters(), lr=0.002, fused=True)
+    losses = []
+    for step in range(24):
+        optimizer.zero_grad()
+        loss = sum(module(*batches.take(step), step).total for module, batches in shares) / 2
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    trained = safetensors.torch.load_file(two[0] / "model.safetensors")
+    torch.testing.assert_close(trained, dict(both.state_dict()), rtol=1e-4, atol=1e-4)
+    with (two[0] / "history.csv").open() as file:
+        row = next(row for row in csv.DictReader(file) if row["split"] == "train")
+    assert float(row["loss"]) == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+@pytest.mark.slow
+def test_torchrun_starts_them_too(folder, two):
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
+    code, out, err = ended(start(folder, *torchrun, "-m", "distaff", *words("torchrun")))
+    assert code == 0, err
+    assert out.count("24 steps in") == 1
+    weights = (
+        safetensors.torch.load_file(run / "model.safetensors") for run in (folder / "torchrun", two[0])
+    )
+    torch.testing.assert_close(*weights, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("everyone", [True, False])
+def test_a_signal_to_one_or_to_all_ends_all_after_the_same_step(folder, everyone):
+    out = f"stopped-{everyone}"
+    process = start(folder, "-m", "distaff", *words(out, *TWO, "--set", "train.steps=4000"))
+    wait_for(folder / out / "checkpoint.ckpt")
+    number = signal.SIGINT if everyone else signal.SIGTERM
+    for each in [process.pid, *(children(process.pid) if everyone else [])]:
+        os.kill(each, number)
+    code, _, err = ended(process)
+    assert code == 128 + number, err
+    assert err.count("Stopped at step") == 1
+    step = int(err.split("Stopped at step ")[1].split()[0])
+    assert 5 <= step < 4000
+    assert step % 10 == 0
+    assert distaff.load(folder / out).sample(1).shape == (1, 16, 16)
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_bit(folder):
+    more = (*TWO, "--set", "train.steps=150")
+    assert ended(start(folder, "-m", "distaff", *words("whole", *more)))[0] == 0
+    process = start(folder, "-m", "distaff", *words("killed", *more))
+    wait_for(folder / "killed" / "checkpoint.ckpt")
+    for each in [process.pid, *children(process.pid)]:
+        os.kill(each, signal.SIGKILL)
+    process.communicate()
+    assert not (folder / "killed" / "model.safetensors").exists()
+    assert ended(start(folder, "-m", "distaff", *words("killed", *more, "--resume")))[0] == 0
+    assert digest(folder / "killed") == digest(folder / "whole")
+
+
+BREAKING = """
+import os, sys
+from distaff.cli import main
+from distaff.errors import InputError
+from distaff.training._batches import ModelWithLoss
+
+rank = int(os.environ.get("LOCAL_RANK", 0))
+before = ModelWithLoss.forward
+
+def forward(self, images, labels, number):
+    if rank == {rank} and number == 7:
+        {act}
+    return before(self, images, labels, number)
+
+ModelWithLoss.forward = forward
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rank", "act", "said"),
+    [
+        (1, "raise InputError('the disk is gone')", "distaff: process 1: the disk is gone"),
+        (0, "raise InputError('the disk is gone')", "distaff: the disk is gone"),
+        (1, "os.kill(os.getpid(), 9)", "distaff: another process ended"),
+        (1, "1 / 0", "distaff: process 1: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_breaks_one_ends_all_and_is_said(folder, tmp_path, rank, act, said):
+    driver = tmp_path / "driver.py"
+    driver.write_text(BREAKING.format(rank=rank, act=act))
+    process = start(folder, str(driver), *words(str(tmp_path / "broken"), *TWO))
+    wait_for(tmp_path / "broken" / "checkpoint.ckpt")
+    below = children(process.pid)
+    code, out, err = ended(process, 100)
+    assert code in {2, -signal.SIGKILL}, err
+    assert out == ""
+    assert any(line.startswith(said) for line in err.splitlines()), err
+    assert "Traceback" not in err
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{each}").exists() for each in below) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{each}").exists() for each in below)
+
+
+def test_a_run_is_continued_with_as_many_processes(folder, two, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(two[0], again)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        with pytest.raises(InputError, match=r"train\.devices was 2 and is now 'auto'"):
+            distaff.train("recipe.yaml", out=again, resume=True, progress=False)
 
 
 def test_torchrun_decides_how_many_there_are(monkeypatch):
-    monkeypatch.setattr(devices, "from_torchrun", lambda: True)
+    monkeypatch.setattr(torch.distributed, "is_torchelastic_launched", lambda: True)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     monkeypatch.setenv("WORLD_SIZE", "8")
-    found = devices.trainer_options(TrainOptions())
-    assert (found["devices"], found["num_nodes"]) == (4, 2)
-    with pytest.raises(InputError, match="torchrun started 4 of 8 processes here"):
-        devices.trainer_options(TrainOptions(devices=2))
+    with pytest.raises(InputError, match="torchrun started 4 of 8 processes here; leave both unset"):
+        _devices.make_fabric(TrainOptions(devices=2), "cpu")
 
 
-def test_replicas_share_no_devices():
-    with pytest.raises(InputError, match="replicas of a model share no devices"):
-        train("vae", settings={"train.devices": 2, "train.replicas": 2})
+@pytest.mark.parametrize("wanted", ["auto", "bf16", "32"])
+def test_the_precision_is_what_the_machine_has(wanted):
+    fabric = _devices.make_fabric(TrainOptions(precision=wanted), "cpu")
+    low = wanted != "32" and _devices.has_bfloat16("cpu")
+    assert fabric.strategy.precision.precision == ("bf16-mixed" if low else "32-true")

@@ -1,7 +1,7 @@
 /** @typedef {Node | string | number | null | undefined | false | Child[]} Child */
 
 /**
- * Make an element. Text is always text: nothing that data says is read as markup.
+ * Make an element. Children that are text stay text and are never parsed as markup.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, any> | null} [props] on* listeners, `class`, `style` of custom properties, attributes
@@ -56,9 +56,9 @@ export function fill(element, ...children) {
   append(element, children);
 }
 
-/** Words that came with the data: their direction is their own and does not leak. @param {unknown} text */
-export function said(text) {
-  return h("bdi", { class: "said" }, String(text));
+/** Text that came with the data, isolated so that its writing direction does not change the rest. @param {unknown} text */
+export function dataText(text) {
+  return h("bdi", { class: "data-text" }, String(text));
 }
 
 let ids = 0;
@@ -83,3 +83,24 @@ export function eachFrame(run) {
 
 /** Let the browser paint and answer before going on. */
 export const breathe = () => new Promise((resolve) => setTimeout(resolve));
+
+/**
+ * Put text on the clipboard.
+ * @param {string} text
+ * @param {HTMLElement} root
+ * @returns {Promise<boolean>} whether the browser allowed it
+ */
+export async function copyText(text, root) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Some browsers have no clipboard on pages from a file; there, text that is selected can be copied.
+    const field = h("textarea", { class: "unseen", "aria-hidden": "true" }, text);
+    root.append(field);
+    field.select();
+    const copied = document.execCommand("copy");
+    field.remove();
+    return copied;
+  }
+}

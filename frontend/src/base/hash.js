@@ -1,12 +1,10 @@
 /** @import {State} from "./context" */
 /** @import {RunModel} from "../model/run.js" */
 
-/**
- * What of the view goes into the address, and back. Names that came with the data stay out of it.
- */
+/** The page's state as the hash of an address. Names that came with the data are never in it. */
 
 /** @param {ArrayLike<number>} code */
-export const write = (code) => Array.from(code, (each) => +each.toFixed(4)).join("_");
+export const writeCode = (code) => Array.from(code, (each) => +each.toFixed(4)).join("_");
 
 /** @param {string | null} text @param {number} width @returns {Float32Array | null} */
 function read(text, width) {
@@ -15,41 +13,41 @@ function read(text, width) {
 }
 
 /** @param {RunModel} run @param {import("../model/run.js").Values} condition */
-function writeTold(run, condition) {
+function writeCondition(run, condition) {
   return run.run.condition.map((name) => (Number.isNaN(condition[name] ?? NaN) ? "-" : +condition[name].toFixed(4))).join("_");
 }
 
 /** @param {RunModel} run @param {string | null} text @returns {import("../model/run.js").Values | null} */
-function readTold(run, text) {
-  const told = text?.split("_") ?? [];
-  const numbers = told.map((each) => (each === "-" ? NaN : Number(each)));
-  if (told.length !== run.run.condition.length || numbers.some((each, i) => Number.isNaN(each) && told[i] !== "-")) return null;
+function readCondition(run, text) {
+  const values = text?.split("_") ?? [];
+  const numbers = values.map((each) => (each === "-" ? NaN : Number(each)));
+  if (values.length !== run.run.condition.length || numbers.some((each, i) => Number.isNaN(each) && values[i] !== "-")) return null;
   return Object.fromEntries(run.run.condition.map((name, i) => [name, numbers[i]]));
 }
 
-/** @param {State} state @param {RunModel} run */
-export function toHash(state, run) {
+/** @param {State} state @param {RunModel} run @param {boolean} withPath whether the ends of the interpolation count */
+export function toHash(state, run, withPath) {
   const parts = new URLSearchParams();
   if (state.run) parts.set("run", String(state.run));
   parts.set("view", state.view);
-  if (state.row >= 0 && !state.mixed) parts.set("row", String(state.row));
-  parts.set("z", write(state.code));
-  if (run.run.condition.length) parts.set("as", writeTold(run, state.condition));
+  if (state.row >= 0) parts.set("row", String(state.row));
+  parts.set("z", writeCode(state.code));
+  if (run.run.condition.length) parts.set("condition", writeCondition(run, state.condition));
   parts.set("map", state.map);
   const colour = run.run.attributes.findIndex((each) => each.name === state.colour);
   if (colour > 0) parts.set("colour", String(colour));
   if (!state.borders) parts.set("borders", "0");
-  if (state.thumbnails) parts.set("pictures", "1");
+  if (state.layer !== "points") parts.set("layer", state.layer);
   if (state.hidden.size) parts.set("hide", [...state.hidden].join("_"));
-  if (state.view === "mix" || state.t > 0) {
-    parts.set("a", write(state.from.code));
-    parts.set("b", write(state.to.code));
+  if (withPath) {
+    parts.set("a", writeCode(state.from.code));
+    parts.set("b", writeCode(state.to.code));
     if (run.run.condition.length) {
-      parts.set("a-as", writeTold(run, state.from.condition));
-      parts.set("b-as", writeTold(run, state.to.condition));
+      parts.set("a-condition", writeCondition(run, state.from.condition));
+      parts.set("b-condition", writeCondition(run, state.to.condition));
     }
     parts.set("t", String(+state.t.toFixed(4)));
-    if (state.path !== "straight") parts.set("path", state.path);
+    if (state.path !== "linear") parts.set("path", state.path);
   }
   if (state.latent >= 0) parts.set("latent", String(state.latent));
   if (state.theme !== "auto") parts.set("theme", state.theme);
@@ -57,7 +55,7 @@ export function toHash(state, run) {
 }
 
 /**
- * The parts of the state that an address holds; what is missing or makes no sense is left out.
+ * The parts of the state that an address holds; what is missing or invalid is left out.
  * @param {string} hash
  * @param {RunModel[]} runs
  * @returns {Partial<State>}
@@ -82,24 +80,25 @@ export function fromHash(hash, runs) {
     found.code = code;
     found.row = index("row", run.count) ?? -1;
   }
-  const told = readTold(run, parts.get("as"));
-  if (told) found.condition = told;
+  const condition = readCondition(run, parts.get("condition"));
+  if (condition) found.condition = condition;
   const map = parts.get("map");
   if (map && /^[0-9]+(x[0-9]+)?$/.test(map)) found.map = map;
   const colour = index("colour", run.run.attributes.length);
   if (colour !== null) found.colour = run.run.attributes[colour].name;
   if (parts.get("borders") === "0") found.borders = false;
-  if (parts.get("pictures") === "1") found.thumbnails = true;
+  const layer = parts.get("layer");
+  if (layer === "thumbnails" || layer === "decoded") found.layer = layer;
   const hidden = parts.get("hide");
   if (hidden && /^[0-9_]+$/.test(hidden)) found.hidden = new Set(hidden.split("_").map(Number));
   const [a, b] = [read(parts.get("a"), run.width), read(parts.get("b"), run.width)];
   if (a && b) {
     // Names are found once the run is open.
-    found.from = { code: a, condition: readTold(run, parts.get("a-as")) ?? {}, name: "" };
-    found.to = { code: b, condition: readTold(run, parts.get("b-as")) ?? {}, name: "" };
+    found.from = { code: a, condition: readCondition(run, parts.get("a-condition")) ?? {}, name: "" };
+    found.to = { code: b, condition: readCondition(run, parts.get("b-condition")) ?? {}, name: "" };
     const t = Number(parts.get("t"));
     found.t = t >= 0 && t <= 1 ? t : 0;
-    found.path = parts.get("path") === "spherical" ? "spherical" : "straight";
+    found.path = parts.get("path") === "spherical" ? "spherical" : "linear";
   }
   found.latent = index("latent", run.width) ?? -1;
   return found;

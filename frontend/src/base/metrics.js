@@ -1,46 +1,73 @@
-/**
- * Metrics: what to call them, what they say, and which way is better. `study`: one that only research asks for.
- * @type {Record<string, {title: string, says: string, better: "higher" | "lower" | null, share?: boolean, unit?: string, study?: boolean}>}
- */
-export const METRICS = {
-  attribute_accuracy: { title: "Attributes read right", says: "How often the attributes read from a picture are the true ones, over pictures the model never saw.", better: "higher", share: true },
-  knn_accuracy: { title: "Neighbours agree", says: "How often the nearest pictures on the map are of the same class. 100 % means the classes lie apart.", better: "higher", share: true },
-  linear_probe: { title: "Read by a straight line", says: "How well the simplest reader, one straight cut, reads the attributes from the code.", better: "higher", share: true },
-  swap_test: { title: "Changes one thing only", says: "One attribute is changed and the drawing read again: how often the change is there and all the rest has stayed.", better: "higher", share: true },
-  drawn_iou: { title: "Covers the true shape", says: "How much of what is drawn for some attributes overlaps with the true picture of them. 100 % is pixel for pixel.", better: "higher", share: true },
-  condition_fidelity: { title: "Draws what it is told", says: "How often an independent reader sees in a drawn picture what was asked for.", better: "higher", share: true },
-  reconstruction: { title: "Reconstruction", says: "How far a picture drawn back from its code is from the original, in nats per picture. Compare it between runs on the same data only.", better: "lower", unit: "nats" },
-  kl: { title: "Information in the code", says: "How much the code says about a picture, in nats. More makes sharper pictures and a less regular space.", better: null, unit: "nats" },
-  elbo: { title: "Evidence bound", says: "A lower bound on how likely the model finds new pictures, in nats per picture. Closer to 0 is better.", better: "higher", unit: "nats" },
-  nll: { title: "Surprise", says: "How unlikely the model finds new pictures, in nats per picture.", better: "lower", unit: "nats" },
-  active_units: { title: "Active units", says: "For how many latents what the encoder says varies by more than 0.01 from picture to picture. The count at the top asks for 0.01 nats of KL instead.", better: null },
-  borders: { title: "Clean crossings", says: "On the straight way between two classes, how much of it shows one of the two and no third. 100 % means that every two classes meet at a border.", better: "higher", share: true },
-  diversity: { title: "Variety within a class", says: "How much the pictures drawn of one class differ from each other, next to how much real ones do. 100 %: as varied as the real ones.", better: null, share: true },
-  interpolation: { title: "Right in between", says: "An attribute is set half-way between two values and drawn: how often an independent reader sees one of the two, and the rest as it was.", better: "higher", share: true },
-  mig: { title: "MIG", says: "Mutual information gap: whether each factor is held by one latent rather than spread over several. From 0 to 1.", better: "higher", study: true },
-  sap: { title: "SAP", says: "How much better the best latent predicts a factor than the second best. From 0 to 1.", better: "higher", study: true },
-  dci: { title: "DCI", says: "Whether each latent serves one factor (disentanglement) and each factor needs one latent (completeness). From 0 to 1.", better: "higher", study: true },
-  modularity: { title: "Modularity", says: "Whether each latent depends on one factor only. From 0 to 1.", better: "higher", study: true },
-  explicitness: { title: "Explicitness", says: "How easily a simple reader gets the factors from the code. From 0 to 1.", better: "higher", study: true },
-  infomec: { title: "InfoMEC", says: "Modularity, explicitness and compactness, by information. From 0 to 1 each.", better: "higher", study: true },
-  irs: { title: "IRS", says: "How little a latent moves when the factors it should not know are changed. From 0 to 1.", better: "higher", study: true },
-  mcc: { title: "MCC", says: "Correlation of each factor with its best matching latent, on average. From 0 to 1.", better: "higher", study: true },
-  jemmig: { title: "JEMMIG", says: "Whether each factor has one latent and that latent holds nothing else.", better: "higher", study: true },
-  dcimig: { title: "DCIMIG", says: "Whether each latent serves one factor, by information gaps. From 0 to 1.", better: "higher", study: true },
-  beta_vae_score: { title: "BetaVAE score", says: "Whether one can tell which factor was held fixed from how the code varies. From 0 to 1.", better: "higher", study: true },
-  factor_vae_score: { title: "FactorVAE score", says: "Whether the latent that varies least names the factor that was held fixed. From 0 to 1.", better: "higher", study: true },
-  collapse: { title: "Unused latents", says: "The share of latents that carry next to nothing. Some unused ones are normal; 100 % means that the pictures do not depend on the code.", better: null, share: true },
-  strongest_latent: { title: "Farthest from zero", says: "How far from zero the latent that leans most does so over 1,000 pictures. Leaning is no sign of meaning.", better: null, study: true },
-  linear_factor: { title: "Linear in the code", says: "How much of the attributes a straight-line formula of the code explains (R²). 1: all.", better: "higher", study: true },
-  mig_sup: { title: "MIG-sup", says: "How much more each latent knows about one factor than about any other. High when no latent mixes factors.", better: "higher", study: true },
-  mutual_information: { title: "Known of the factors", says: "The share of each factor that its best latent knows. From 0 to 1.", better: "higher", study: true },
-  downstream: { title: "Learnt from few labels", says: "How often each factor is predicted right when only some pictures have labels.", better: "higher", study: true },
-  reduced_downstream: { title: "Missed when deleted", says: "The most important latent of a factor is deleted: how much more that factor suffers than the others.", better: "higher", study: true },
-  strong_downstream: { title: "Lost when frozen", says: "The accuracy lost when a factor is learnt while another one is frozen.", better: "lower", study: true },
-  fairness: { title: "Unfairness", says: "How far predictions of one factor shift when only another one is changed.", better: "lower", study: true },
-  z_min_variance: { title: "Z-min variance", says: "One factor is held fixed: whether the latent that varies least gives away which.", better: "higher", study: true },
-  z_max_variance: { title: "Z-max variance", says: "All factors but one are held fixed: whether the latent that varies most gives away which varies.", better: "higher", study: true },
-  total_correlation: { title: "Dependence of latents", says: "How dependent the latents are on each other, in nats. 0: not at all.", better: "lower", unit: "nats", study: true },
-  wasserstein_correlation: { title: "Distance from independence", says: "How far the latents’ covariance is from that of independent ones.", better: "lower", study: true },
-  code_mutual_information: { title: "Shared by two latents", says: "What two latents know of each other on average, in nats.", better: "lower", unit: "nats", study: true },
+/** @import {Manifest} from "../types" */
+
+/** @typedef {{title: string, share?: boolean, unit?: string, study?: boolean}} Shown `share`: in per cent; `study`: a metric of disentanglement research */
+
+/** The field's name of each metric, in the order in which they are shown. @type {Record<string, Shown>} */
+const TITLES = {
+  attribute_accuracy: { title: "Attribute accuracy", share: true },
+  knn_accuracy: { title: "10-NN accuracy", share: true },
+  linear_probe: { title: "Linear probe", share: true },
+  swap_test: { title: "Swap test (worst pair)", share: true },
+  drawn_iou: { title: "IoU", share: true },
+  condition_fidelity: { title: "Condition fidelity", share: true },
+  borders: { title: "Path purity", share: true },
+  interpolation: { title: "Interpolation accuracy", share: true },
+  diversity: { title: "Diversity within a class", share: true },
+  elbo: { title: "ELBO", unit: "nats" },
+  nll: { title: "NLL", unit: "nats" },
+  reconstruction: { title: "Reconstruction error", unit: "nats" },
+  kl: { title: "KL", unit: "nats" },
+  active_units: { title: "Active units" },
+  collapse: { title: "Unused latents", share: true },
+  mig: { title: "MIG", study: true },
+  sap: { title: "SAP", study: true },
+  dci: { title: "DCI", study: true },
+  modularity: { title: "Modularity", study: true },
+  explicitness: { title: "Explicitness", study: true },
+  infomec: { title: "InfoMEC", study: true },
+  infom: { title: "InfoM", study: true },
+  infoc: { title: "InfoC", study: true },
+  infoe: { title: "InfoE", study: true },
+  irs: { title: "IRS", study: true },
+  mcc: { title: "MCC", study: true },
+  udr: { title: "UDR", study: true },
+  jemmig: { title: "JEMMIG", study: true },
+  dcimig: { title: "DCIMIG", study: true },
+  mig_sup: { title: "MIG-sup", study: true },
+  posterior_mig: { title: "Posterior MIG", study: true },
+  posterior_jemmig: { title: "Posterior JEMMIG", study: true },
+  beta_vae_score: { title: "BetaVAE score", study: true },
+  factor_vae_score: { title: "FactorVAE score", study: true },
+  z_min_variance: { title: "Z-min variance", study: true },
+  z_max_variance: { title: "Z-max variance", study: true },
+  sepin: { title: "WSEPIN", unit: "nats", study: true },
+  elbo_split: { title: "ELBO split: total correlation", unit: "nats", study: true },
+  iwae_bound: { title: "IWAE bound", unit: "nats", study: true },
+  total_correlation: { title: "Total correlation", unit: "nats", study: true },
+  wasserstein_correlation: { title: "Wasserstein correlation", study: true },
+  mutual_information: { title: "Mutual information", study: true },
+  code_mutual_information: { title: "Mutual information of latents", unit: "nats", study: true },
+  downstream: { title: "Downstream accuracy", study: true },
+  reduced_downstream: { title: "Reduced downstream", study: true },
+  strong_downstream: { title: "Strong downstream", study: true },
+  fairness: { title: "Unfairness", study: true },
+  flatness: { title: "Flatness", study: true },
+  linearity: { title: "Linearity", study: true },
+  linear_factor: { title: "Linear R²", study: true },
+  strongest_latent: { title: "Strongest latent", study: true },
 };
+
+/** The names of the metrics that have one, in their order. */
+export const METRIC_NAMES = Object.keys(TITLES);
+
+/**
+ * What is shown of a metric: its name, and what it says about itself. Those of other packages are studies, too.
+ * @param {Manifest} manifest
+ * @param {string} name
+ * @returns {Shown & {about: string, better: string}}
+ */
+export function metricOf(manifest, name) {
+  const own = Object.hasOwn(manifest.metrics, name) ? manifest.metrics[name] : null;
+  const shown = Object.hasOwn(TITLES, name) ? TITLES[name] : { title: name, study: true };
+  return { ...shown, about: own ? [own.summary, own.range && !shown.share && !shown.unit && `Range: ${own.range}.`].filter(Boolean).join(" ") : "", better: own?.better ?? "neither" };
+}

@@ -7,8 +7,11 @@ import { GLOSSARY } from "./glossary.js";
  * @param {string} [text] what is written, if not the word
  */
 export function term(word, text) {
-  return h("button", { type: "button", class: "term", "data-tip": GLOSSARY[word] }, text ?? word);
+  return explained(text ?? word, GLOSSARY[word]);
 }
+
+/** Text with an explanation on hover and on focus. @param {string} text @param {string} tip */
+export const explained = (text, tip) => h("button", { type: "button", class: "term", "data-tip": tip }, text);
 
 /**
  * The one tooltip of a page: shown for whatever carries `data-tip`, hidden by Escape.

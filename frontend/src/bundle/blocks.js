@@ -1,7 +1,7 @@
 /** @import {BlockRef, Host, Manifest} from "../types" */
 import { sha256 } from "./sha256.js";
 
-/** A bundle that is not what it says; its message is a sentence for the reader. */
+/** A damaged or unknown bundle; the message is a sentence for the user. */
 export class BundleError extends Error {}
 
 /** Blocks by reference, each fetched, checked against its sha256 and read once. */
@@ -34,11 +34,11 @@ export class Blocks {
     try {
       bytes = await this.host.block(reference.block);
     } catch (error) {
-      throw new BundleError(`The part “${reference.block}” of this bundle cannot be read. ${said(error)}`);
+      throw new BundleError(`The part “${reference.block}” of this bundle cannot be read. ${messageOf(error)}`);
     }
     if (bytes.byteLength !== reference.bytes || (await sha256(bytes)) !== reference.sha256) {
       throw new BundleError(
-        `The part “${reference.block}” of this bundle was changed or damaged after it was made, so nothing of it is shown. Export the run again.`,
+        `The part “${reference.block}” of this bundle was changed or damaged after it was made, so nothing of it is shown. Copy or download the file again, or export the run again.`,
       );
     }
     return bytes;
@@ -61,13 +61,13 @@ export class Blocks {
   }
 
   /** @param {BlockRef} reference */
-  async small(reference) {
+  async byteArray(reference) {
     return new Uint8Array(await this.bytes(reference));
   }
 }
 
 /** @param {unknown} error */
-function said(error) {
+function messageOf(error) {
   return error instanceof Error ? error.message : String(error);
 }
 

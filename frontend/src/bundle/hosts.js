@@ -1,4 +1,7 @@
 /** @import {Host, Manifest} from "../types" */
+import { BundleError } from "./blocks.js";
+
+const AGAIN = "Copy or download it again, or export the run again.";
 
 /** The bundle inside the page itself, or null if there is none. @returns {Host | null} */
 export function fromPage() {
@@ -7,15 +10,30 @@ export function fromPage() {
   /** @param {string} name */
   const block = (name) => {
     const script = document.querySelector(`script[data-block="${CSS.escape(name)}"]`);
-    if (!script) throw new Error(`The file is incomplete: its part “${name}” is missing.`);
+    if (!script) throw new Error(`The file is incomplete: its part “${name}” is missing. ${AGAIN}`);
     return inflate(fromBase64(script.textContent ?? ""));
   };
   return {
     kind: "file",
-    manifest: /** @type {Manifest} */ (JSON.parse(element.textContent ?? "")),
+    manifest: parsed(element.textContent ?? ""),
     block: async (name) => block(name),
-    runtime: async () => block("ort"),
+    runtime: async () => {
+      try {
+        return await block("ort");
+      } catch {
+        throw new BundleError(`The file is damaged: its part “ort” cannot be read. ${AGAIN}`);
+      }
+    },
   };
+}
+
+/** @param {string} text @returns {Manifest} */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new BundleError(`The file is damaged: its manifest cannot be read. ${AGAIN}`);
+  }
 }
 
 /** The bundle that a server hands out beside the page. @returns {Promise<Host>} */

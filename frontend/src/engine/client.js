@@ -1,4 +1,4 @@
-/** @import {Host, Pictures} from "../types" */
+/** @import {Host, Images} from "../types" */
 import source from "engine:text";
 
 /**
@@ -56,7 +56,7 @@ export class Engine {
       const script = document.createElement("script");
       script.src = address;
       script.onload = resolve;
-      script.onerror = () => reject(new Error("This page may not run its own code here."));
+      script.onerror = () => reject(new Error("The program that shows this page does not allow it to run its own code."));
       document.head.append(script);
       script.remove();
     });
@@ -106,7 +106,7 @@ export class Engine {
    * @param {Float32Array} code [n, D]
    * @param {Float32Array | null} condition [n, k]
    * @param {number} count
-   * @returns {Promise<Pictures>}
+   * @returns {Promise<Images>}
    */
   decode(key, code, condition, count) {
     return this.ask("decode", { key, code, condition, count });

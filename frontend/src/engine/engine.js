@@ -36,39 +36,38 @@ const operations = {
   async decode({ key, code, condition, count, floats }) {
     const started = performance.now();
     const found = await run(key, { code: [code, [count, code.length / count]], condition: [condition, [count]] });
-    const picture = found.picture ?? Object.values(found)[0];
-    const values = /** @type {Float32Array} */ (picture.data);
-    const [, channels, height, width] = picture.dims;
+    const values = /** @type {Float32Array} */ (found.data);
+    const [, channels, height, width] = found.dims;
     if (floats) return { result: values.slice() };
     const rgba = toBytes(values, count, channels, height * width);
     const milliseconds = performance.now() - started;
     return { result: { rgba, count, width, height, milliseconds }, transfer: [rgba.buffer] };
   },
 
-  /** Pictures [n, c, h, w] in [0, 1] into mean codes [n, D]. */
+  /** Images [n, c, h, w] in [0, 1] into mean codes [n, D]. */
   async encode({ key, image, shape, condition, count }) {
     const found = await run(key, { image: [image, [count, ...shape]], condition: [condition, [count]] });
-    const code = found.code ?? found.mean ?? Object.values(found)[0];
-    return { result: /** @type {Float32Array} */ (code.data).slice() };
+    return { result: /** @type {Float32Array} */ (found.data).slice() };
   },
 };
 
 /**
+ * The first output of a model.
  * @param {string} key
  * @param {Record<string, [Float32Array | null, number[]]>} given values and shape by input name
  */
 async function run(key, given) {
   const session = await sessions.get(key);
-  if (!session) throw new Error(`no model ${key}`);
+  if (!session) throw new Error(`The model ${key} is not loaded.`);
   /** @type {Record<string, ort.Tensor>} */
   const feeds = {};
   for (const name of session.inputNames) {
     const [values, shape] = given[name] ?? [null, []];
-    if (!values) throw new Error(`the model wants ${name}, which was not given`);
+    if (!values) throw new Error(`The input ${name} of the model ${key} is missing.`);
     const full = shape.length > 1 ? shape : [shape[0], values.length / shape[0]];
     feeds[name] = new ort.Tensor("float32", values, full);
   }
-  return session.run(feeds);
+  return (await session.run(feeds))[session.outputNames[0]];
 }
 
 /**

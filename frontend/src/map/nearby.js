@@ -1,4 +1,4 @@
-/** Finds the nearest shown point by a grid of buckets. */
+/** Finds the nearest shown point, by a grid of buckets. */
 export class Nearby {
   /**
    * @param {Float32Array} points [n, 2]

@@ -1,68 +1,76 @@
-/** @import {Context} from "../base/context" */
+/** @import {Context, End} from "../base/context" */
+/** @import {Grid} from "./grid.js" */
 /** @import {Source} from "./source.js" */
-import { MOST_COLOURED, colourOf, rgb, unknownColour } from "../base/colours.js";
+import { MOST_COLOURED, colourOf } from "../base/colours.js";
 import { eachFrame, freshId, h } from "../base/dom.js";
 import { atlasOf } from "../parts/atlas.js";
-import { Lens } from "./lens.js";
+import { pointColours } from "./colouring.js";
+import { DecodedLayer } from "./decoded.js";
+import { gridOf } from "./grid.js";
+import { hoverCard } from "./hover.js";
 import { Nearby } from "./nearby.js";
 import { drawOverlay } from "./overlay.js";
 import { handle } from "./pointer.js";
 import { Raster, packed } from "./raster.js";
-import { Regions, widen } from "./regions.js";
+import { Reach } from "./reach.js";
+import { Regions } from "./regions.js";
 import { openMap } from "./source.js";
-import { hoverCard } from "./hover.js";
+import { drawThumbnails } from "./thumbnails.js";
+import { Viewport } from "./viewport.js";
 
-/** A map that one can move about in, pick places on and read pictures off. */
+/** More points than this are drawn as single pixels. */
+const CROWD = 30_000;
+/** A click on an embedding takes the image of a point within so many pixels. */
+const ON_POINT = 6;
+
+const HELP = "Arrow keys move the marked place and decode it. With Shift they move the map. Plus and minus zoom, 0 fits the map to the data.";
+const ENDS_HELP = " A and B set that end of the path to the marked place.";
+
+/** A map of the codes: move about in it, decode places, hover over images. */
 export class Plane {
-  /** @param {Context} context @param {{path: boolean}} options whether to draw the way of a mix */
+  /** @param {Context} context @param {{path: boolean}} options whether to draw the interpolation */
   constructor(context, options) {
     this.context = context;
     this.withPath = options.path;
     this.run = context.run;
-    this.lens = new Lens();
+    this.viewport = new Viewport();
     this.base = h("canvas", { "aria-hidden": "true" });
-    const dots = h("canvas", { "aria-hidden": "true" });
-    this.raster = new Raster(dots);
+    const points = h("canvas", { "aria-hidden": "true" });
+    this.raster = new Raster(points);
     this.over = h("canvas", { "aria-hidden": "true" });
-    this.hover = hoverCard(context);
+    this.hover = hoverCard(this);
     const help = freshId("help");
     this.surface = h("div", {
       class: "plane-surface",
       tabindex: 0,
       role: "application",
       "aria-roledescription": "map",
-      "aria-label": "Map of the pictures’ codes",
+      "aria-label": "Map of the codes",
       "aria-describedby": help,
     });
-    this.element = h(
-      "div",
-      { class: "plane" },
-      this.base,
-      dots,
-      this.over,
-      this.surface,
-      this.hover.element,
-      h("p", { class: "unseen", id: help }, "Arrow keys move the marked place and draw its picture. With Shift they move the map. Plus and minus zoom, 0 shows the whole map."),
-    );
+    this.element = h("div", { class: "plane" }, this.base, points, this.over, this.surface, this.hover.element, h("p", { class: "unseen", id: help }, HELP + (options.path ? ENDS_HELP : "")));
     /** @type {Source | null} */
     this.source = null;
+    /** @type {Reach | null} */
+    this.reach = null;
     /** @type {Regions | null} */
     this.regions = null;
-    /** @type {Map<string, import("./regions.js").Grid>} */
-    this.wide = new Map();
+    /** @type {Map<string, Promise<Grid>>} */
+    this.grids = new Map();
+    this.decoded = new DecodedLayer(this);
     this.colours = new Uint32Array(0);
     /** @type {Nearby | null} */
     this.nearby = null;
     this.hovered = -1;
+    /** Points that are shown, and images that stand for some of them. */
     this.shown = 0;
-    /** Thumbnails on the map. */
-    this.drawn = 0;
+    this.images = 0;
     this.ratio = 1;
-    /** @type {{x: number, y: number, code: Float32Array} | null} */
-    this.picked = null;
-    /** @type {([number, number] | null)[]} where the classes' names stand */
-    this.middles = [];
-    this.middlesOf = "";
+    /** Where codes were picked on an embedding, which does not tell by itself. @type {WeakMap<Float32Array, [number, number]>} */
+    this.picked = new WeakMap();
+    /** Where the names of the classes stand, and for what. @type {Map<number, [number, number]>} */
+    this.places = new Map();
+    this.labelled = "";
     /** @type {(() => void)[]} */
     this.changed = [];
     this.refresh = eachFrame(() => this.draw());
@@ -76,8 +84,9 @@ export class Plane {
     const { state } = this.context;
     state.on(["map"], () => this.alive && this.open());
     state.on(["colour", "hidden", "dark"], () => this.alive && this.recolour());
-    state.on(["borders", "thumbnails"], () => this.alive && this.refresh());
-    state.on(["code", "row", "from", "to", "path", "t"], () => this.alive && this.refreshOver());
+    state.on(["borders", "layer"], () => this.alive && this.refresh());
+    state.on(["code", "row", "edited", "from", "to", "path", "t"], () => this.alive && this.refreshOver());
+    state.on(["code", "condition", "blended"], () => this.alive && this.decoded.follow());
   }
 
   /** Only what is in the page is kept up to date. */
@@ -92,13 +101,15 @@ export class Plane {
       const source = await openMap(this.run, key);
       if (state.values.map !== key) return;
       this.source = source;
-      this.lens.frame(source.points, source.count);
+      this.reach = new Reach(source);
+      this.picked = new WeakMap();
+      this.viewport.frame(source.points, source.count);
     }
     await this.recolour();
     atlasOf(this.run).open().then(this.refresh, this.context.fail);
   }
 
-  /** The attribute that colours the dots, if it has one colour for each class. */
+  /** The attribute that colours the points, if each of its classes has a colour. */
   get classes() {
     const attribute = this.run.attributes.get(this.context.state.values.colour);
     const size = attribute?.values?.length ?? 0;
@@ -109,29 +120,13 @@ export class Plane {
     const { source, run } = this;
     if (!source) return;
     const { colour: name, dark, hidden } = this.context.state.values;
-    const attribute = run.attributes.get(name);
-    const labels = run.labels.get(name);
-    const colours = new Uint32Array(source.count);
-    const unknown = packed(rgb(unknownColour(dark)));
-    /** @type {Map<number, number>} */
-    const known = new Map();
-    const colour = attribute && colourOf(attribute, dark, rangeOf(labels));
-    for (let i = 0; i < source.count; i++) {
-      const value = labels?.[i] ?? NaN;
-      if (Number.isNaN(value) || !colour) colours[i] = hidden.has(-1) ? 0 : unknown;
-      else {
-        let found = known.get(value);
-        if (found === undefined) {
-          found = attribute?.values && hidden.has(value) ? 0 : packed(rgb(colour(value)));
-          known.set(value, found);
-        }
-        colours[i] = found;
-      }
-    }
-    this.colours = colours;
-    this.shown = colours.reduce((sum, each) => sum + (each ? 1 : 0), 0);
-    this.nearby = new Nearby(source.points, colours);
+    this.colours = pointColours(run, source.count, name, dark, hidden);
+    this.shown = this.colours.reduce((sum, each) => sum + (each ? 1 : 0), 0);
+    this.nearby = new Nearby(source.points, this.colours);
     this.hovered = -1;
+    if (!source.regions.some((each) => each.attribute === name)) this.regions = null;
+    this.refresh();
+    this.changed.forEach((tell) => tell());
     await this.shade(name, dark);
     this.refresh();
     this.changed.forEach((tell) => tell());
@@ -139,29 +134,17 @@ export class Plane {
 
   /** @param {string} name @param {boolean} dark */
   async shade(name, dark) {
-    const { source, run } = this;
+    const { source, run, reach } = this;
     const region = source?.regions.find((each) => each.attribute === name);
     const attribute = run.attributes.get(name);
-    this.regions = null;
-    if (!source || !region || !attribute) return;
-    const [labels, confidence] = await Promise.all([run.blocks.small(region.labels), run.blocks.small(region.confidence)]);
-    const size = attribute.values?.length ?? 0;
-    const colour = colourOf(attribute, dark, [0, 1]);
-    const show = (/** @type {import("./regions.js").Grid} */ grid) => {
-      this.regions = new Regions(grid, colour, size, dark);
-    };
-    show(this.wide.get(`${source.key}|${name}`) ?? { region: atCentres(region), labels, confidence });
-    const { classifier } = run;
-    if (region.reader !== "classifier" || classifier?.attribute !== name || this.wide.has(`${source.key}|${name}`)) return;
-    const { x, y, spanX, spanY } = this.lens.home;
-    const aspect = Math.max(this.lens.width / this.lens.height, spanX / spanY, 2);
-    const [halfX, halfY] = [0.7 * Math.max(spanY * aspect, spanX), 0.7 * Math.max(spanY, spanX / aspect)];
-    const code = this.context.state.values.code;
-    widen(region, (a, b) => classifier.chances(source.toCode(a, b, code)), { x: [x - halfX, x + halfX], y: [y - halfY, y + halfY] }).then((grid) => {
-      this.wide.set(`${source.key}|${name}`, grid);
-      if (this.source !== source || this.context.state.values.colour !== name) return;
-      this.shade(name, this.context.state.values.dark).then(() => this.refresh());
-    }, this.context.fail);
+    if (!source || !reach || !region || !attribute) return;
+    const key = `${source.key}|${name}`;
+    const computing = this.grids.get(key) ?? gridOf(run, source, region, reach);
+    this.grids.set(key, computing);
+    const grid = await computing;
+    const { colour, dark: darkNow } = this.context.state.values;
+    if (this.source !== source || colour !== name || darkNow !== dark) return;
+    this.regions = new Regions(grid, colourOf(attribute, dark, [0, 1], run), attribute.values?.length ?? 0, dark);
   }
 
   resize() {
@@ -173,7 +156,7 @@ export class Plane {
       for (const canvas of [this.base, this.over]) [canvas.width, canvas.height] = [width, height];
       this.raster.resize(width, height);
     }
-    this.lens.resize(width, height);
+    this.viewport.resize(width, height);
     this.draw();
   }
 
@@ -182,79 +165,82 @@ export class Plane {
     const started = performance.now();
     const base = /** @type {CanvasRenderingContext2D} */ (this.base.getContext("2d"));
     base.clearRect(0, 0, this.base.width, this.base.height);
-    const { borders, dark, thumbnails } = this.context.state.values;
-    this.regions?.draw(base, this.lens, dark ? "#f4f6f8" : "#1c1e21", borders);
-    const { count } = this.source;
-    const many = count > 30_000;
-    // 10,000 dots show a crowd, a few dozen must each be seen.
-    const plain = many ? 1 : Math.max(1.5, 4 - Math.log10(Math.max(count, 30) / 30));
-    const radius = Math.min(6, plain * this.ratio * Math.max(this.lens.zoom, 1) ** 0.35);
-    const edge = !many && radius >= 2 ? packed(dark ? [22, 25, 29] : [255, 255, 255], 235) : 0;
-    this.raster.draw(this.lens, this.source.points, this.colours, radius, edge);
-    if (thumbnails) this.drawThumbnails();
+    const { borders, dark, layer } = this.context.state.values;
+    this.regions?.draw(base, this.viewport, dark ? "#f4f6f8" : "#1c1e21", borders);
+    const edge = this.source.count > CROWD ? 0 : packed(dark ? [20, 23, 27] : [255, 255, 255]);
+    // Between decoded images points would only be noise.
+    const colours = layer === "decoded" ? new Uint32Array(0) : this.colours;
+    this.raster.draw(this.viewport, this.source.points, colours, this.pointRadius, edge);
+    const images = layer === "thumbnails" ? drawThumbnails(this) : layer === "decoded" ? this.decoded.draw() : 0;
     this.element.dataset.milliseconds = (performance.now() - started).toFixed(2);
+    if (images !== this.images) {
+      this.images = images;
+      this.changed.forEach((tell) => tell());
+    }
     this.drawOver();
   }
 
-  /** Pictures in place of dots, as many as fit side by side. */
-  drawThumbnails() {
-    const { source, lens, colours, raster } = this;
-    if (!source) return;
-    const atlas = atlasOf(this.run);
-    const side = Math.round(30 * this.ratio);
-    const columns = Math.ceil(lens.width / side);
-    const taken = new Uint8Array(columns * Math.ceil(lens.height / side));
-    const to = raster.context;
-    to.imageSmoothingEnabled = true;
-    let drawn = 0;
-    for (let i = 0; i < Math.min(source.count, atlas.count); i++) {
-      if (!colours[i]) continue;
-      const [x, y] = lens.toScreen(source.points[2 * i], source.points[2 * i + 1]);
-      const cell = Math.floor(y / side) * columns + Math.floor(x / side);
-      if (x < 0 || y < 0 || x >= lens.width || y >= lens.height || taken[cell]) continue;
-      taken[cell] = 1;
-      const [left, top] = [Math.floor(x / side) * side, Math.floor(y / side) * side];
-      const colour = colours[i];
-      to.fillStyle = `rgb(${colour & 255} ${(colour >> 8) & 255} ${(colour >> 16) & 255})`;
-      to.fillRect(left + 1, top + 1, side - 2, side - 2);
-      if (atlas.draw(to, i, left + 3, top + 3, side - 6, side - 6)) drawn++;
-    }
-    this.drawn = drawn;
-    this.changed.forEach((tell) => tell());
+  /** 10,000 points show a crowd, a few dozen must each be seen. */
+  get pointRadius() {
+    const count = this.source?.count ?? 0;
+    const plain = count > CROWD ? 1 : Math.max(1.4, 4 - Math.log10(Math.max(count, 30) / 30));
+    return Math.min(6, plain * this.ratio * Math.max(this.viewport.zoom, 1) ** 0.35);
   }
 
   drawOver() {
     if (this.alive && this.source) drawOverlay(this);
   }
 
-  /** Draw the picture of a place. @param {number} px @param {number} py in canvas pixels */
+  /** The code that a place stands for. @param {number} px @param {number} py in canvas pixels @param {Float32Array} rest where the other latents come from @returns {{code: Float32Array, row: number}} */
+  codeAt(px, py, rest) {
+    const source = /** @type {Source} */ (this.source);
+    const [x, y] = this.viewport.toMap(px, py);
+    // A point of an embedding has a code, the places between do not.
+    const row = source.exact ? -1 : this.nearby?.find(x, y, (ON_POINT * this.ratio) / this.viewport.scale) ?? -1;
+    const code = row >= 0 ? this.run.codeOf(row) : source.toCode(x, y, rest);
+    if (!source.exact) this.picked.set(code, row >= 0 ? [source.points[2 * row], source.points[2 * row + 1]] : [x, y]);
+    return { code, row };
+  }
+
+  /** Whether no point is near a place. @param {number} px @param {number} py in canvas pixels */
+  isEmptyAt(px, py) {
+    return this.reach?.at(...this.viewport.toMap(px, py)) === 0;
+  }
+
+  /** Decode a place. @param {number} px @param {number} py in canvas pixels */
   pick(px, py) {
     if (!this.source) return;
-    const [x, y] = this.lens.toMap(px, py);
-    // On a map that cannot be turned back, a dot is at least a picture that is.
-    const row = this.source.exact ? -1 : this.nearby?.find(x, y, (6 * this.ratio) / this.lens.scale) ?? -1;
-    const code = row >= 0 ? this.run.codeOf(row) : this.source.toCode(x, y, this.context.state.values.code);
-    this.picked = { x, y, code };
-    this.context.show(code, { row });
+    const { code, row } = this.codeAt(px, py, this.context.state.values.code);
+    this.context.show(code, row >= 0 ? { origin: "test", row, condition: this.run.conditionOf(row) } : { origin: "map", doubt: this.isEmptyAt(px, py) ? "place" : null });
   }
 
-  /** Where the current code is, in canvas pixels. @returns {[number, number]} */
-  get marker() {
-    const { code, row } = this.context.state.values;
+  /** Put an end of the interpolation at a place, and show it. @param {"from" | "to"} which @param {number} px @param {number} py in canvas pixels */
+  putEnd(which, px, py) {
+    if (!this.source) return;
+    const { state } = this.context;
+    /** @type {End} */
+    const old = state.values[which];
+    const { code, row } = this.codeAt(px, py, old.code);
+    const end = { code, condition: row >= 0 ? this.run.conditionOf(row) : old.condition, name: row >= 0 ? `${this.run.run.points.split} image ${row + 1}` : "a place on the map" };
+    state.set({ [which]: end, t: which === "from" ? 0 : 1 });
+    this.context.show(code, { origin: "path", condition: end.condition, doubt: this.isEmptyAt(px, py) ? "place" : null });
+  }
+
+  /** Where a code is, in canvas pixels. @param {Float32Array} code @param {number} row @returns {[number, number]} */
+  placeOf(code, row) {
     if (!this.source) return [0, 0];
-    const place = this.picked?.code === code ? /** @type {[number, number]} */ ([this.picked.x, this.picked.y]) : this.source.fromCode(code, row);
-    return this.lens.toScreen(...place);
+    return this.viewport.toScreen(...(this.picked.get(code) ?? this.source.fromCode(code, row)));
   }
-}
 
-/** A stored grid divides its extent into cells; what is drawn reaches from the first centre to the last. @param {import("../types").Region} region */
-function atCentres({ x, y, ...rest }) {
-  const [halfX, halfY] = [(x[1] - x[0]) / rest.width / 2, (y[1] - y[0]) / rest.height / 2];
-  return { ...rest, x: /** @type {[number, number]} */ ([x[0] + halfX, x[1] - halfX]), y: /** @type {[number, number]} */ ([y[0] + halfY, y[1] - halfY]) };
-}
+  /** Where the current code is, in canvas pixels. */
+  get marker() {
+    const { code, row, edited } = this.context.state.values;
+    return this.placeOf(code, edited ? -1 : row);
+  }
 
-/** The 1st and 99th percentiles of known values. @param {Float32Array | undefined} values @returns {[number, number]} */
-export function rangeOf(values) {
-  const known = values?.filter((each) => !Number.isNaN(each)).sort() ?? new Float32Array(0);
-  return known.length ? [known[Math.floor(known.length * 0.01)], known[Math.floor((known.length - 1) * 0.99)]] : [0, 1];
+  /** Where the ends of the interpolation are, in canvas pixels. */
+  get ends() {
+    const { from, to } = this.context.state.values;
+    return [this.placeOf(from.code, -1), this.placeOf(to.code, -1)];
+  }
 }

@@ -1,8 +1,9 @@
-/** @import {Lens} from "./lens.js" */
+/** @import {Viewport} from "./viewport.js" */
 
-/**
- * Draws dots straight into pixels: 100,000 in a few milliseconds, without a graphics processor.
- */
+/** Points of at least this radius have an edge in the colour of the page, so that each can be seen. */
+const EDGED = 2;
+
+/** Draws points straight into pixels: 100,000 in a few milliseconds, without a graphics processor. */
 export class Raster {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
@@ -21,24 +22,22 @@ export class Raster {
   }
 
   /**
-   * @param {Lens} lens in canvas pixels
+   * @param {Viewport} viewport in canvas pixels
    * @param {Float32Array} points [n, 2]
    * @param {Uint32Array} colours of each point; 0 is not drawn
    * @param {number} radius
-   * @param {number} edge colour of a ring round each dot, 0 for none
-   * @returns {number} how many dots are in sight
+   * @param {number} edge colour of the points' edge, 0 for points with hard rims and none
    */
-  draw(lens, points, colours, radius, edge) {
+  draw(viewport, points, colours, radius, edge) {
     const { pixels, image } = this;
     const { width, height } = image;
     pixels.fill(0);
-    const dot = disc(radius, width);
-    const ring = edge ? disc(radius + 1, width).filter((each) => !dot.includes(each)) : new Int32Array(0);
-    const margin = Math.ceil(radius) + 1;
-    const { scale } = lens;
-    const left = lens.width / 2 - lens.x * scale;
-    const top = lens.height / 2 + lens.y * scale;
-    let seen = 0;
+    const dot = disc(radius, width, edge !== 0);
+    const ring = edge && radius >= EDGED ? disc(radius + 1, width, true) : null;
+    const margin = Math.ceil(radius) + 2;
+    const { scale } = viewport;
+    const left = viewport.width / 2 - viewport.x * scale;
+    const top = viewport.height / 2 + viewport.y * scale;
     for (let i = 0; i < colours.length; i++) {
       const colour = colours[i];
       if (colour === 0) continue;
@@ -46,23 +45,47 @@ export class Raster {
       const y = (top - points[2 * i + 1] * scale) | 0;
       if (x < margin || y < margin || x >= width - margin || y >= height - margin) continue;
       const at = y * width + x;
-      for (let k = 0; k < ring.length; k++) pixels[at + ring[k]] = edge;
-      for (let k = 0; k < dot.length; k++) pixels[at + dot[k]] = colour;
-      seen++;
+      if (ring) stamp(pixels, at, ring, edge);
+      stamp(pixels, at, dot, colour);
     }
     this.context.putImageData(image, 0, 0);
-    return seen;
   }
 }
 
-/** Offsets of the pixels of a disc. @param {number} radius @param {number} width */
-function disc(radius, width) {
-  const found = [];
+/** @typedef {{offsets: Int32Array, cover: Uint16Array}} Disc how much of each pixel is covered, of 256 */
+
+/** @param {Uint32Array} pixels @param {number} at @param {Disc} disc @param {number} colour */
+function stamp(pixels, at, { offsets, cover }, colour) {
+  for (let k = 0; k < offsets.length; k++) {
+    const place = at + offsets[k];
+    pixels[place] = cover[k] === 256 ? colour : over(pixels[place], colour, cover[k]);
+  }
+}
+
+/** A colour partly over another. @param {number} below @param {number} colour @param {number} share of 256 */
+function over(below, colour, share) {
+  const alpha = below >>> 24;
+  if (!alpha) return ((colour & 0xffffff) | (Math.min(share, 255) << 24)) >>> 0;
+  const rest = 256 - share;
+  const odd = (((below & 0xff00ff) * rest + (colour & 0xff00ff) * share) >>> 8) & 0xff00ff;
+  const even = (((below & 0xff00) * rest + (colour & 0xff00) * share) >>> 8) & 0xff00;
+  return ((Math.max(alpha, share - 1) << 24) | odd | even) >>> 0;
+}
+
+/** The pixels of a disc, those at its rim covered in part. @param {number} radius @param {number} width @param {boolean} soft @returns {Disc} */
+function disc(radius, width, soft) {
+  const offsets = [];
+  const cover = [];
   const whole = Math.ceil(radius);
   for (let y = -whole; y <= whole; y++) {
-    for (let x = -whole; x <= whole; x++) if (x * x + y * y <= radius * radius) found.push(y * width + x);
+    for (let x = -whole; x <= whole; x++) {
+      const inside = soft ? Math.min(Math.max(radius + 0.5 - Math.hypot(x, y), 0), 1) : Number(x * x + y * y <= radius * radius);
+      if (inside <= 0) continue;
+      offsets.push(y * width + x);
+      cover.push(Math.round(inside * 256));
+    }
   }
-  return Int32Array.from(found);
+  return { offsets: Int32Array.from(offsets), cover: Uint16Array.from(cover) };
 }
 
 /** A colour as one number of a raster. @param {[number, number, number]} rgb @param {number} [alpha] */

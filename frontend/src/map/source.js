@@ -9,7 +9,8 @@
  * @property {"pair" | "pca" | "tsne" | "umap"} kind
  * @property {Float32Array} points [count, 2]
  * @property {number} count
- * @property {boolean} exact
+ * @property {boolean} exact whether a place stands for one code
+ * @property {boolean} sliced whether places stand for codes that share the rest of the current code
  * @property {[string, string] | null} axes
  * @property {Region[]} regions
  * @property {(x: number, y: number, code: Float32Array) => Float32Array} toCode
@@ -18,12 +19,12 @@
 
 const NEAREST = 5;
 
-/** What maps there are to choose from. @param {RunModel} run */
+/** The maps to choose from. @param {RunModel} run */
 export function mapChoices(run) {
   return run.run.maps.map(({ name }, i) => ({ key: String(i), name }));
 }
 
-/** The map to begin with: the code's own plane if it has two numbers, else one that shows what lies together. @param {RunModel} run */
+/** The map to begin with: the plane of the code if that has two latents, else an embedding. @param {RunModel} run */
 export function firstMap(run) {
   const neighbours = run.kind === "conditional" ? -1 : run.run.maps.findIndex(({ kind }) => kind === "tsne");
   return String(Math.max(run.width > 2 ? neighbours : 0, 0));
@@ -53,6 +54,7 @@ function ownPair(run, i, j) {
     points,
     count: run.count,
     exact: true,
+    sliced: true,
     axes: [run.run.latents[a].label, run.run.latents[b].label],
     regions: [],
     toCode: (x, y, code) => withPair(code, a, b, x, y),
@@ -78,6 +80,7 @@ async function storedMap(run, stored, key) {
     kind: stored.kind,
     points,
     count,
+    sliced: false,
     regions: (run.run.regions ?? []).filter((region) => region.map === stored.name),
   };
   const { inverse } = stored;
@@ -96,7 +99,7 @@ async function storedMap(run, stored, key) {
     const [first, second] = components;
     /** @param {Float32Array} code @param {number[]} component */
     const onto = (code, component) => code.reduce((sum, each, i) => sum + (each - mean[i]) * component[i], 0);
-    const share = (/** @type {number} */ i) => (stored.variance ? ` (${Math.round(stored.variance[i] * 100)} % of the differences)` : "");
+    const share = (/** @type {number} */ i) => (stored.variance ? ` (${Math.round(stored.variance[i] * 100)} % of the variance)` : "");
     return {
       ...common,
       exact: true,
@@ -143,7 +146,7 @@ function blend(run, found) {
   return code;
 }
 
-/** Where a code belongs on a map that cannot be computed: among its nearest codes. @param {RunModel} run @param {Float32Array} points @param {number} count @param {Float32Array} code @returns {[number, number]} */
+/** The place of a code on an embedding: among its nearest codes. @param {RunModel} run @param {Float32Array} points @param {number} count @param {Float32Array} code @returns {[number, number]} */
 function place(run, points, count, code) {
   const found = nearest(count, (row) => {
     let sum = 0;

@@ -1,6 +1,9 @@
 /** @import {Attribute, LatentBlock} from "../types" */
 import { clamp } from "../base/numbers.js";
 
+/** Rounded half to even, as in Python. @param {number} value */
+export const rint = (value) => (Math.abs(value % 1) === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
+
 /** Number of classes, 0 for a continuous attribute. @param {Attribute} attribute */
 export const sizeOf = (attribute) => attribute.values?.length ?? 0;
 
@@ -17,7 +20,7 @@ export function labelOf(attribute, value) {
   return String(attribute.values?.[clamp(index, 0, size - 1)]);
 }
 
-/** One-hot rows, mixed between neighbours. @param {number} value @param {number} size */
+/** A one-hot row, linear between two neighbouring classes. @param {number} value @param {number} size */
 function betweenClasses(value, size) {
   const row = new Float32Array(size);
   const inside = clamp(value, 0, size - 1);
@@ -28,39 +31,36 @@ function betweenClasses(value, size) {
 }
 
 /**
- * What an attribute's block says, as `Model.read` in Python.
+ * The value that an attribute's latents hold, as `Model.read` in Python.
  * @param {LatentBlock} block
  * @param {ArrayLike<number>} code all of it
  * @param {number} size
  * @returns {number} class index or number
  */
 export function readBlock(block, code, size) {
-  const first = code[block.start];
-  if (block.kind === "l2") {
-    const value = first * (block.unit ?? 1) + (block.centre ?? 0);
-    return size ? clamp(Math.round(value), 0, size - 1) : value;
+  if (block.unit !== undefined) {
+    const value = code[block.start] * block.unit + (block.centre ?? 0);
+    return size ? clamp(rint(value), 0, size - 1) : value;
   }
-  if (block.kind.startsWith("argmax")) return clamp(Math.round(first * (block.unit ?? 1)), 0, size - 1);
   let best = block.start;
   for (let i = block.start; i < block.stop; i++) if (code[i] > code[best]) best = i;
   return best - block.start;
 }
 
 /**
- * The numbers that stand for a value, as the block's `write` in Python.
+ * The pure code of a value, as the block's `write` in Python.
  * @param {LatentBlock} block
  * @param {number} value
  * @param {number} size
- * @param {Float32Array | null} prototypes [size, size] of a sampled block
+ * @param {Float32Array | null} prototypes [size, size]; one-hot if null
  * @returns {Float32Array}
  */
 export function writeBlock(block, value, size, prototypes) {
-  if (block.kind === "l2") return Float32Array.of((value - (block.centre ?? 0)) / (block.unit ?? 1));
-  if (block.kind.startsWith("argmax")) return Float32Array.of(clamp(value, 0, size - 1) / (block.unit ?? 1));
+  if (block.unit !== undefined) return Float32Array.of(((size ? clamp(value, 0, size - 1) : value) - (block.centre ?? 0)) / block.unit);
   const row = betweenClasses(value, size);
   if (!prototypes) return row;
   const width = block.stop - block.start;
-  const mixed = new Float32Array(width);
-  for (let k = 0; k < size; k++) for (let i = 0; i < width; i++) mixed[i] += row[k] * prototypes[k * width + i];
-  return mixed;
+  const blended = new Float32Array(width);
+  for (let k = 0; k < size; k++) for (let i = 0; i < width; i++) blended[i] += row[k] * prototypes[k * width + i];
+  return blended;
 }

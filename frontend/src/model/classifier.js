@@ -1,7 +1,7 @@
 /** @import {Classifier} from "../types" */
 /** @import {Blocks} from "../bundle/blocks.js" */
 
-/** The latent classifier: a small network from code to the chances of each class. */
+/** The latent classifier: a small network from the code to the probability of each class. */
 export class LatentClassifier {
   /**
    * @param {{weight: Float32Array, bias: Float32Array}[]} layers
@@ -23,8 +23,8 @@ export class LatentClassifier {
     return new LatentClassifier(layers, stored.attribute);
   }
 
-  /** Chances of each class. @param {Float32Array} code */
-  chances(code) {
+  /** @param {Float32Array} code @returns {Float32Array} the probability of each class */
+  probabilities(code) {
     let values = code;
     this.layers.forEach(({ weight, bias }, depth) => {
       const next = Float32Array.from(bias);
@@ -36,8 +36,8 @@ export class LatentClassifier {
       values = next;
     });
     const top = Math.max(...values);
-    const grown = values.map((each) => Math.exp(each - top));
-    const total = grown.reduce((sum, each) => sum + each, 0);
-    return grown.map((each) => each / total);
+    const exponentials = values.map((each) => Math.exp(each - top));
+    const total = exponentials.reduce((sum, each) => sum + each, 0);
+    return exponentials.map((each) => each / total);
   }
 }

@@ -2,8 +2,8 @@
 import { sizeOf } from "./attributes.js";
 
 /**
- * The condition under which a picture is drawn best, since a picture from outside comes without one: for each
- * attribute with classes, the class with the smallest reconstruction error, as in Python.
+ * The condition under which an image from outside, which comes without one, is reconstructed best: for each attribute
+ * with classes, the class with the smallest reconstruction error, as in Python.
  * @param {RunModel} run
  * @param {Float32Array} code
  * @param {Float32Array} image [c, h, w] in [0, 1]
@@ -19,22 +19,22 @@ export async function likeliest(run, code, image) {
       continue;
     }
     const tried = Array.from({ length: size }, (_, value) => run.conditionCode({ ...condition, [name]: value }));
-    const drawn = await run.decodeFloats(tried.map(() => code), tried);
-    const errors = tried.map((_, value) => error(run.run.likelihood ?? "bernoulli", image, drawn.subarray(value * image.length, (value + 1) * image.length)));
+    const decoded = await run.decodeFloats(tried.map(() => code), tried);
+    const errors = tried.map((_, value) => error(run.run.likelihood ?? "bernoulli", image, decoded.subarray(value * image.length, (value + 1) * image.length)));
     condition[name] = errors.indexOf(Math.min(...errors));
   }
   return condition;
 }
 
-/** @param {string} likelihood @param {Float32Array} image @param {Float32Array} drawn */
-function error(likelihood, image, drawn) {
+/** @param {string} likelihood @param {Float32Array} image @param {Float32Array} decoded */
+function error(likelihood, image, decoded) {
   let sum = 0;
   for (let i = 0; i < image.length; i++) {
     if (likelihood === "bernoulli") {
-      const p = Math.min(Math.max(drawn[i], 1e-7), 1 - 1e-7);
+      const p = Math.min(Math.max(decoded[i], 1e-7), 1 - 1e-7);
       sum -= image[i] * Math.log(p) + (1 - image[i]) * Math.log(1 - p);
-    } else if (likelihood === "laplace") sum += Math.abs(image[i] - drawn[i]);
-    else sum += (image[i] - drawn[i]) ** 2;
+    } else if (likelihood === "laplace") sum += Math.abs(image[i] - decoded[i]);
+    else sum += (image[i] - decoded[i]) ** 2;
   }
   return sum;
 }

@@ -15,7 +15,7 @@ export function assign(cost) {
   const u = new Float64Array(rows + 1);
   const v = new Float64Array(columns + 1);
   const owner = new Int32Array(columns + 1);
-  const way = new Int32Array(columns + 1);
+  const previous = new Int32Array(columns + 1);
   for (let i = 1; i <= rows; i++) {
     owner[0] = i;
     let column = 0;
@@ -31,7 +31,7 @@ export function assign(cost) {
         const reduced = cost[row - 1][j - 1] - u[row] - v[j];
         if (reduced < least[j]) {
           least[j] = reduced;
-          way[j] = column;
+          previous[j] = column;
         }
         if (least[j] < delta) {
           delta = least[j];
@@ -47,7 +47,7 @@ export function assign(cost) {
       column = next;
     } while (owner[column]);
     do {
-      const before = way[column];
+      const before = previous[column];
       owner[column] = owner[before];
       column = before;
     } while (column);
@@ -58,7 +58,7 @@ export function assign(cost) {
 }
 
 /**
- * Pearson's correlation of every latent of one model with every latent of another, on the same pictures.
+ * Pearson's correlation of every latent of one model with every latent of another, on the same images.
  * @param {Float32Array} one [n, a]
  * @param {Float32Array} two [n, b]
  * @param {number} count

@@ -3,34 +3,58 @@
 /** @import {Attribute, Latent} from "../types" */
 /** @import {RunModel} from "./run.js" */
 import { fixed } from "../base/numbers.js";
-import { sizeOf } from "./attributes.js";
-import { sweep } from "./paths.js";
+import { rint, sizeOf } from "./attributes.js";
 
 const SIDE = 5;
 const MOST_VALUES = 11;
 const MOST_NUMBERS = 9;
 
+/**
+ * The values of a traversal, the centre exactly in the middle.
+ * @param {number} low
+ * @param {number} centre
+ * @param {number} high
+ * @param {number} side values on either side
+ */
+function traversal(low, centre, high, side) {
+  const [from, to] = [Math.min(low, centre), Math.max(high, centre)];
+  const left = Array.from({ length: side }, (_, i) => from + ((centre - from) * i) / side);
+  const right = Array.from({ length: side }, (_, i) => centre + ((to - centre) * (i + 1)) / side);
+  return [...left, centre, ...right];
+}
+
+/** At most so many of some values, evenly chosen. @param {number[]} values */
+function spaced(values) {
+  const count = Math.min(values.length, MOST_VALUES);
+  return Array.from({ length: count }, (_, i) => values[count > 1 ? rint((i * (values.length - 1)) / (count - 1)) : 0]);
+}
+
+/** @param {number[]} values @param {number} value */
+export function nearestIndex(values, value) {
+  const away = values.map((each) => Math.abs(each - value));
+  return away.indexOf(Math.min(...away));
+}
+
 /** One latent moved from low to high through the code's own value. @param {RunModel} run @param {State} state @param {Latent} latent @returns {GridRow} */
-export function latentRow(run, { code, condition, mixed }, latent) {
-  const values = sweep(latent.low, code[latent.index], latent.high, SIDE);
-  const told = mixed ?? run.conditionCode(condition);
+export function latentRow(run, { code, condition, blended }, latent) {
+  const own = code[latent.index];
+  const values = latent.values ? spaced(latent.values) : traversal(latent.low, own, latent.high, SIDE);
+  const centre = latent.values ? nearestIndex(values, own) : SIDE;
+  const fixedCondition = blended ?? run.conditionCode(condition);
   return {
     key: `z${latent.index}`,
     name: latent.label,
-    detail: latent.active ? (latent.kl === null ? "" : `${fixed(latent.kl, 2)} nats`) : "idle",
+    detail: latent.active ? (latent.kl === null ? "" : `${fixed(latent.kl, 2)} nats`) : "unused",
     codes: values.map((value) => {
       const moved = Float32Array.from(code);
       moved[latent.index] = value;
       return moved;
     }),
-    conditions: values.map(() => told),
-    heads: values.map((value, i) => (i === SIDE ? "own code" : fixed(value, 2))),
-    centre: SIDE,
+    conditions: values.map(() => fixedCondition),
+    heads: values.map((value, i) => (i === centre ? "own code" : fixed(value, 2))),
+    centre,
   };
 }
-
-/** Rounded half to even, as in Python. @param {number} value */
-const rint = (value) => (Math.abs(value % 1) === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
 
 /** Class indices or numbers that span an attribute, as `values_to_show` in Python. @param {Attribute} attribute */
 export function valuesToShow(attribute) {
@@ -46,7 +70,7 @@ export function valuesToShow(attribute) {
   return Array.from({ length: MOST_VALUES }, (_, i) => rint(around ? (i * different) / MOST_VALUES : (i * (size - 1)) / (MOST_VALUES - 1)));
 }
 
-/** The place of the value nearest to the picture's own, -1 if that is unknown. @param {Attribute} attribute @param {number[]} values @param {number} own */
+/** The place of the value nearest to the image's own, -1 if that is unknown. @param {Attribute} attribute @param {number[]} values @param {number} own */
 function nearestTo(attribute, values, own) {
   if (Number.isNaN(own)) return -1;
   const turn = attribute.kind === "circular" ? attribute.period || sizeOf(attribute) : 0;
@@ -57,25 +81,25 @@ function nearestTo(attribute, values, own) {
   return away.indexOf(Math.min(...away));
 }
 
-/** Every value of an attribute that has a block of its own. @param {RunModel} run @param {State} state @param {string} name @returns {GridRow} */
-export function attributeRow(run, { code, condition, mixed }, name) {
+/** Every value of an attribute that has latents of its own. @param {RunModel} run @param {State} state @param {string} name @returns {GridRow} */
+export function attributeRow(run, { code, condition, blended }, name) {
   const attribute = run.attribute(name);
   const size = sizeOf(attribute);
   const values = valuesToShow(attribute);
-  const told = mixed ?? run.conditionCode(condition);
+  const fixedCondition = blended ?? run.conditionCode(condition);
   const now = run.read(code)[name];
   return {
     key: `a${name}`,
     name,
     detail: size > values.length ? `${values.length} of ${size} values` : size ? `${size} values` : "",
     codes: values.map((value) => run.write(code, { [name]: value })),
-    conditions: values.map(() => told),
+    conditions: values.map(() => fixedCondition),
     heads: values.map((value) => run.label(name, value)),
     centre: nearestTo(attribute, values, now),
   };
 }
 
-/** The same code told every class. @param {RunModel} run @param {State} state @param {string} name @returns {GridRow} */
+/** The same code under every condition. @param {RunModel} run @param {State} state @param {string} name @returns {GridRow} */
 export function conditionRow(run, { code, condition }, name) {
   const attribute = run.attribute(name);
   const values = valuesToShow(attribute);
@@ -83,10 +107,10 @@ export function conditionRow(run, { code, condition }, name) {
   return {
     key: `c${name}`,
     name,
-    detail: "same style",
+    detail: "same code",
     codes: values.map(() => code),
     conditions: all.map((each) => run.conditionCode(each)),
-    told: (column) => all[column],
+    conditionOf: (column) => all[column],
     heads: values.map((value) => run.label(name, value)),
     centre: nearestTo(attribute, values, condition[name] ?? NaN),
   };

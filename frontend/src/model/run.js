@@ -1,9 +1,10 @@
-/** @import {Attribute, Pictures, Run} from "../types" */
+/** @import {Attribute, Images, Run} from "../types" */
 /** @import {Blocks} from "../bundle/blocks.js" */
 /** @import {Engine} from "../engine/client.js" */
 import { labelOf, readBlock, sizeOf, writeBlock } from "./attributes.js";
 import { LatentClassifier } from "./classifier.js";
-import { Reader } from "./reading.js";
+import { Predictor } from "./prediction.js";
+import { Support } from "./support.js";
 
 /** @typedef {Record<string, number>} Values class index or number by attribute; NaN unknown */
 
@@ -27,7 +28,7 @@ export class RunModel {
     this.attributeBlocks = run.blocks_of_z.filter((block) => block.attribute !== null);
     /** @type {Map<string, Float32Array>} */
     this.prototypes = new Map();
-    /** Codes of the test pictures [count, D], from `open` on. @type {Float32Array} */
+    /** Codes of the test images [count, D], from `open` on. @type {Float32Array} */
     this.codes = new Float32Array(0);
     this.count = run.points.count;
     /** @type {LatentClassifier | null} */
@@ -37,13 +38,15 @@ export class RunModel {
     /** The code [K, D] of each class, by attribute. @type {Map<string, Float32Array>} */
     this.ends = new Map();
     /** The latents that no attribute stands for. */
-    this.free = run.latents.filter((latent) => latent.attribute === null).map((latent) => latent.index);
+    this.free = run.latents.map(({ index }) => index).filter((index) => !this.attributeBlocks.some(({ start, stop }) => index >= start && index < stop));
     /** The latents that a path may bend among. */
     this.gaussian = run.latents.filter((latent) => latent.kind === "gaussian").map((latent) => latent.index);
-    this.reader = new Reader(this);
+    this.predictor = new Predictor(this);
+    /** Where the codes of training images lie. */
+    this.support = new Support(new Float32Array(0), [], [], 1);
   }
 
-  /** What kind of model this is, for the words and the order of things. */
+  /** What kind of model this is: it decides what the page shows first. */
   get kind() {
     if (this.attributeBlocks.length) return /** @type {const} */ ("attributes");
     if (this.run.condition.length) return /** @type {const} */ ("conditional");
@@ -51,12 +54,14 @@ export class RunModel {
     return /** @type {const} */ ("plain");
   }
 
-  /** Read what everything needs; the models load beside it. */
+  /** Read what every view needs; the networks load at the same time. */
   async open() {
     const { run, blocks } = this;
     this.codes = await blocks.floats(run.points.codes);
     if (run.classifier) this.classifier = await LatentClassifier.open(run.classifier, blocks);
-    this.reader = new Reader(this);
+    this.predictor = new Predictor(this);
+    const { columns, scale, unit, codes } = run.training;
+    this.support = new Support(await blocks.floats(codes), columns, scale, unit);
     for (const block of this.attributeBlocks) {
       if (block.prototypes) this.prototypes.set(block.name, await blocks.floats(block.prototypes));
     }
@@ -72,30 +77,30 @@ export class RunModel {
 
   /** @param {number} row */
   codeOf(row) {
-    // The picture that figures traverse is drawn as they draw it.
+    // The codes of all images are rounded; the one that the figures traverse is kept exactly.
     const { typical } = this.run.points;
     if (row === typical.row) return Float32Array.from(typical.code);
     return this.codes.slice(row * this.width, (row + 1) * this.width);
   }
 
-  /** How many of the latents that stand for no attribute say anything of a picture. */
+  /** How many of the latents that stand for no attribute are in use. */
   get active() {
     return this.free.filter((index) => this.run.latents[index].active).length;
   }
 
-  /** Whether there are latents that stand for no attribute, and all are idle. */
+  /** Whether there are latents that stand for no attribute, and all are unused. */
   get ignoresItsLatents() {
     return this.free.length > 0 && this.active === 0;
   }
 
-  /** The row of a typical picture, the one that the figures traverse, too. */
+  /** The row of a typical image, the one that the figures traverse. */
   get typicalRow() {
     return this.run.points.typical.row;
   }
 
   /**
-   * The condition's values that go with a test picture. One without a label is drawn as the first class: told
-   * nothing, the decoder would draw what it was never trained to.
+   * The condition of a test image. One without a label gets the first class: without any condition the decoder would
+   * be used in a way that it was not trained for.
    * @param {number} row
    * @returns {Values}
    */
@@ -109,7 +114,7 @@ export class RunModel {
     );
   }
 
-  /** The attributes that a code says: those of its blocks. @param {ArrayLike<number>} code @returns {Values} */
+  /** The attributes that a code holds in their own latents. @param {ArrayLike<number>} code @returns {Values} */
   read(code) {
     return Object.fromEntries(
       this.attributeBlocks.map((block) => {
@@ -174,7 +179,7 @@ export class RunModel {
   /**
    * @param {Float32Array[]} codes
    * @param {Float32Array | null | (Float32Array | null)[]} condition one for all codes, or one each
-   * @returns {Promise<Pictures>}
+   * @returns {Promise<Images>}
    */
   async decode(codes, condition) {
     await this.loadDecoder();
@@ -189,9 +194,9 @@ export class RunModel {
   }
 
   /**
-   * The code of a picture.
+   * The code of an image.
    * @param {Float32Array} image [c, h, w] in [0, 1]
-   * @param {Values} condition what is known of it
+   * @param {Values} condition as far as it is known
    */
   async encode(image, condition) {
     await this.loadEncoder();

@@ -1,4 +1,4 @@
-import { fill, h, said, svg } from "../base/dom.js";
+import { fill, h, dataText, svg } from "../base/dom.js";
 import { number, ticks } from "../base/numbers.js";
 
 /** @typedef {{name: string, points: [number, number][], colour: string, dashed?: boolean}} Line */
@@ -57,20 +57,20 @@ const extent = (values) => [values.reduce((a, b) => Math.min(a, b)), values.redu
 
 /**
  * Bars from 0, named at the left, their numbers at the right.
- * @param {{name: string, value: number, said: string, faint?: boolean}[]} bars
+ * @param {{name: string, value: number, text: string, faint?: boolean}[]} bars
  * @param {number} full the value of a full bar
  */
 export function barList(bars, full) {
   const list = h("ul", { class: "bars" });
   fill(
     list,
-    bars.map(({ name, value, said: words, faint }) =>
+    bars.map(({ name, value, text, faint }) =>
       h(
         "li",
         null,
-        h("span", { class: "bar-name" }, said(name)),
+        h("span", { class: "bar-name" }, dataText(name)),
         h("span", { class: "bar" }, h("span", { class: faint ? "faint" : null, style: { "--share": Math.max(0, Math.min(1, value / (full || 1))) } })),
-        h("span", { class: "bar-value" }, words),
+        h("span", { class: "bar-value" }, text),
       ),
     ),
   );

@@ -1,9 +1,10 @@
 /** @import {Context} from "../base/context" */
 /** @import {Attribute, Latent} from "../types" */
-import { h, said } from "../base/dom.js";
+import { h, dataText } from "../base/dom.js";
 import { fixed } from "../base/numbers.js";
 import { term } from "../base/tips.js";
 import { labelOf, sizeOf } from "../model/attributes.js";
+import { nearestIndex } from "../model/rows.js";
 import { choice } from "./choice.js";
 import { dial } from "./dial.js";
 import { slider, spreadOf } from "./slider.js";
@@ -12,7 +13,7 @@ import { slider, spreadOf } from "./slider.js";
 const [MOST_OPEN, MOST_NARROW] = [8, 3];
 
 /**
- * What a person can change: attributes by name, the condition, then the latents that no attribute explains.
+ * What can be changed: attributes by name, the condition, then the latents that stand for no attribute.
  * @param {Context} context
  */
 export function controls(context) {
@@ -27,31 +28,32 @@ export function controls(context) {
     );
   }
   if (run.run.condition.length) {
-    const told = run.run.condition.map((name) => conditionControl(context, run.attribute(name), syncs));
-    sections.push(section("Draw it as", term("condition", "What is this?"), told));
+    const controls = run.run.condition.map((name) => conditionControl(context, run.attribute(name), syncs));
+    sections.push(section("Condition", term("condition", "What is this?"), controls));
   }
-  const free = run.run.latents.filter((latent) => latent.attribute === null);
+  const free = run.free.map((index) => run.run.latents[index]);
   const active = free.filter((latent) => latent.active);
   if (active.length > MOST_NARROW) active.sort((a, b) => (b.kl ?? 0) - (a.kl ?? 0));
-  const idle = free.filter((latent) => !latent.active);
+  const unused = free.filter((latent) => !latent.active);
   if (free.length) {
-    const shown = active.length ? active : idle;
-    const rest = active.length ? idle : [];
+    const shown = active.length ? active : unused;
+    const rest = active.length ? unused : [];
     const most = matchMedia("(max-width: 760px)").matches ? MOST_NARROW : MOST_OPEN;
     const first = shown.slice(0, most).map((latent) => latentControl(context, latent, syncs));
     const more = shown.slice(most).map((latent) => latentControl(context, latent, syncs));
     const title = attributes.length || run.run.condition.length ? "Style" : "Latents";
     sections.push(
       section(title, attributes.length ? term("style", "What is this?") : term("latents", "What are these?"), [
+        active.length ? null : h("p", { class: "note" }, "All of them are ", term("unused"), ": moving them changes nothing."),
         first,
         more.length ? fold(`${more.length} more`, more) : null,
-        rest.length ? fold(`${rest.length} idle`, [h("p", { class: "note" }, "The model ignores these: moving them changes nothing."), rest.map((latent) => latentControl(context, latent, syncs))]) : null,
+        rest.length ? fold(`${rest.length} unused`, [h("p", { class: "note" }, "The model does not use these: moving them changes nothing."), rest.map((latent) => latentControl(context, latent, syncs))]) : null,
       ]),
     );
   }
   const sync = () => syncs.forEach((each) => each());
   sync();
-  return { element: h("div", { class: "controls" }, sections), sync };
+  return { element: h("section", { class: "controls", "aria-label": "Controls" }, sections), sync };
 }
 
 /** @param {string} title @param {Node} explanation @param {any} content */
@@ -68,7 +70,7 @@ function fold(title, content) {
 function attributeControl(context, attribute, syncs) {
   const { run, state } = context;
   /** @param {number} value */
-  const set = (value) => context.show(run.write(state.values.code, { [attribute.name]: value }), { row: state.values.row });
+  const set = (value) => context.edit({ code: run.write(state.values.code, { [attribute.name]: value }) });
   const read = () => run.read(state.values.code)[attribute.name];
   return valueControl(attribute, set, read, syncs);
 }
@@ -77,11 +79,7 @@ function attributeControl(context, attribute, syncs) {
 function conditionControl(context, attribute, syncs) {
   const { state } = context;
   /** @param {number} value */
-  const set = (value) =>
-    context.show(state.values.code, {
-      row: state.values.row,
-      condition: { ...state.values.condition, [attribute.name]: value },
-    });
+  const set = (value) => context.edit({ condition: { ...state.values.condition, [attribute.name]: value } });
   return valueControl(attribute, set, () => state.values.condition[attribute.name] ?? NaN, syncs);
 }
 
@@ -95,20 +93,20 @@ function valueControl(attribute, set, read, syncs) {
   const size = sizeOf(attribute);
   const { name } = attribute;
   /** @param {number} value */
-  const say = (value) => (Number.isNaN(value) ? "unknown" : labelOf(attribute, value));
+  const format = (value) => (Number.isNaN(value) ? "unknown" : labelOf(attribute, value));
   if (size && attribute.kind === "circular") {
-    const made = dial({ name, size, period: Math.round(attribute.period ?? size), say, onInput: set });
+    const made = dial({ name, size, period: Math.round(attribute.period ?? size), format, onInput: set });
     syncs.push(() => made.show(Number.isNaN(read()) ? 0 : read()));
-    return h("div", { class: "attribute dial-attribute" }, h("span", { class: "slider-name" }, said(name)), made.element);
+    return h("div", { class: "attribute dial-attribute" }, h("span", { class: "slider-name" }, dataText(name)), made.element);
   }
   if (size && attribute.kind === "categorical") {
     const made = choice({ name, values: (attribute.values ?? []).map(String), onInput: set });
     syncs.push(() => made.show(read()));
-    return h("div", { class: "attribute" }, h("span", { class: "slider-name" }, said(name)), made.element);
+    return h("div", { class: "attribute" }, h("span", { class: "slider-name" }, dataText(name)), made.element);
   }
   const [low, high] = size ? [0, size - 1] : [attribute.min ?? -2, attribute.max ?? 2];
   const home = size ? Math.round((size - 1) / 2) : attribute.mean ?? (low + high) / 2;
-  const made = slider({ name, low, high, home, step: size ? 1 : undefined, say, onInput: set });
+  const made = slider({ name, low, high, home, step: size ? 1 : undefined, again: true, format, onInput: set });
   syncs.push(() => made.show(Number.isNaN(read()) ? home : read()));
   return h("div", { class: "attribute" }, made.element);
 }
@@ -116,19 +114,28 @@ function valueControl(attribute, set, read, syncs) {
 /** @param {Context} context @param {Latent} latent @param {(() => void)[]} syncs */
 function latentControl(context, latent, syncs) {
   const { run, state } = context;
-  const { index, label, low, high, median } = latent;
+  const { index, label, low, high, median, values } = latent;
+  /** @param {number} value */
+  const set = (value) => {
+    const code = Float32Array.from(state.values.code);
+    code[index] = value;
+    context.edit({ code });
+  };
+  if (values) {
+    // The slider stops at the values that a quantised latent has.
+    const home = nearestIndex(values, median);
+    const made = slider({ name: label, low: 0, high: Math.max(values.length - 1, 1), home, step: 1, again: true, format: (place) => fixed(values[Math.min(place, values.length - 1)], 2), onInput: (place) => set(values[Math.min(place, values.length - 1)]) });
+    syncs.push(() => made.show(nearestIndex(values, state.values.code[index])));
+    return made.element;
+  }
   const made = slider({
     name: label,
     low,
     high: high > low ? high : low + 1,
     home: median,
     spread: spreadOf(run.codes, run.width, index, low, high),
-    say: (value) => fixed(value, 2),
-    onInput: (value) => {
-      const code = Float32Array.from(state.values.code);
-      code[index] = value;
-      context.show(code, { row: state.values.row });
-    },
+    format: (value) => fixed(value, 2),
+    onInput: set,
   });
   made.input.dataset.latent = String(index);
   syncs.push(() => made.show(state.values.code[index]));

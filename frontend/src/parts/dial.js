@@ -1,15 +1,15 @@
 import { h, svg } from "../base/dom.js";
 
 /**
- * A dial for values that come round: drag, or the arrow keys.
+ * A dial for circular values: drag it, or use the arrow keys.
  * @param {object} options
  * @param {string} options.name
  * @param {number} options.size how many values there are
  * @param {number} options.period how many make a full turn
- * @param {(value: number) => string} options.say
+ * @param {(value: number) => string} options.format
  * @param {(value: number) => void} options.onInput
  */
-export function dial({ name, size, period, say, onInput }) {
+export function dial({ name, size, period, format, onInput }) {
   const hand = svg("line", { x1: 32, y1: 32, x2: 32, y2: 9, class: "dial-hand" });
   const knob = svg("circle", { cx: 32, cy: 9, r: 5, class: "dial-knob" });
   const marks = Array.from({ length: Math.min(size, 40) }, (_, i) => {
@@ -38,8 +38,8 @@ export function dial({ name, size, period, say, onInput }) {
     const angle = (value / period) * 360;
     for (const part of [hand, knob]) part.setAttribute("transform", `rotate(${angle} 32 32)`);
     face.setAttribute("aria-valuenow", String(value));
-    face.setAttribute("aria-valuetext", say(value));
-    output.textContent = say(value);
+    face.setAttribute("aria-valuetext", format(value));
+    output.textContent = format(value);
   };
   /** @param {number} value */
   const choose = (value) => {

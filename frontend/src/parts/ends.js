@@ -1,13 +1,13 @@
 /** @import {End} from "../base/context" */
 /** @import {RunModel} from "../model/run.js" */
 
-/** A test picture as an end of a path. @param {RunModel} run @param {number} row @returns {End} */
+/** A test image as an end of a path. @param {RunModel} run @param {number} row @returns {End} */
 export function endOfRow(run, row) {
-  return { code: run.codeOf(row), condition: run.conditionOf(row), name: `picture ${row + 1}` };
+  return { code: run.codeOf(row), condition: run.conditionOf(row), name: `${run.run.points.split} image ${row + 1}` };
 }
 
 /**
- * Where `distaff mix` begins and ends a way, too: the middle of a class; null for a class without pictures.
+ * The centre of a class, where `distaff mix` begins and ends, too; null for a class without images.
  * @param {RunModel} run
  * @param {string} attribute
  * @param {number} value
@@ -20,31 +20,31 @@ export function endOfClass(run, attribute, value) {
   return { code, condition: conditionOfClass(run, attribute, value), name: run.label(attribute, value) };
 }
 
-/** What a class is told: nothing but the class itself, if it is told. @param {RunModel} run @param {string} attribute @param {number} value */
+/** The condition of a class: the class itself, if the model is conditional on it, and nothing else. @param {RunModel} run @param {string} attribute @param {number} value */
 function conditionOfClass(run, attribute, value) {
   return Object.fromEntries(run.run.condition.map((name) => [name, name === attribute ? value : NaN]));
 }
 
-/** The attribute whose classes a way leads between, if there is one. @param {RunModel} run */
+/** The attribute whose classes an interpolation leads between, if there is one. @param {RunModel} run */
 export function endAttribute(run) {
   const { first } = run.run.class_ends;
   return first === null || !run.ends.has(first) ? null : run.attribute(first);
 }
 
-/** Whether a model that knows no classes keeps two of them apart. @param {RunModel} run @param {End} from @param {End} to */
+/** Whether a model trained without classes separates two of them. @param {RunModel} run @param {End} from @param {End} to */
 function apart(run, from, to) {
-  const [a, b] = [run.reader.at(from.code), run.reader.at(to.code)];
+  const [a, b] = [run.predictor.at(from.code), run.predictor.at(to.code)];
   return a !== null && a.value !== b?.value;
 }
 
-/** A path worth looking at, to begin with. @param {RunModel} run @returns {[End, End]} */
+/** The interpolation that the page begins with. @param {RunModel} run @returns {[End, End]} */
 export function defaultEnds(run) {
   const attribute = endAttribute(run);
   const size = attribute?.values?.length ?? 0;
   if (attribute) {
     const found = Array.from({ length: size }, (_, value) => endOfClass(run, attribute.name, value));
     const from = found.find((end) => end);
-    // 0 to 8 among digits, which crosses a third class or none, as the model has it.
+    // 0 to 8 among digits: whether that path crosses a third class depends on the model.
     const to = found[8] ?? found.filter((end) => end).pop();
     if (from && to && from !== to && (run.kind !== "plain" || apart(run, from, to))) return [from, to];
   }
@@ -52,7 +52,7 @@ export function defaultEnds(run) {
 }
 
 /**
- * What an end that came by the address is called: its class, its picture, or neither.
+ * The name of an end that came with the address: its class, its image, or neither.
  * @param {RunModel} run
  * @param {Float32Array} code
  * @param {import("../model/run.js").Values} condition
@@ -66,7 +66,7 @@ export function nameOf(run, code, condition, written) {
     if (end && written(end.code) === wanted && run.run.condition.every((name) => Object.is(end.condition[name], condition[name]))) return end.name;
   }
   for (let row = 0; row < run.count; row++) {
-    if (Math.abs(run.codes[row * run.width] - code[0]) < 1e-4 && written(run.codeOf(row)) === wanted) return `picture ${row + 1}`;
+    if (Math.abs(run.codes[row * run.width] - code[0]) < 1e-4 && written(run.codeOf(row)) === wanted) return `${run.run.points.split} image ${row + 1}`;
   }
   return "another code";
 }

@@ -1,13 +1,13 @@
 /** @import {Context} from "../base/context" */
 /** @import {Metric} from "../types" */
-import { h, said } from "../base/dom.js";
+import { h, dataText } from "../base/dom.js";
 import { icon } from "../base/icons.js";
-import { count, number, percent } from "../base/numbers.js";
-import { term } from "../base/tips.js";
-import { METRICS } from "../base/metrics.js";
+import { clamp, count, number, percent } from "../base/numbers.js";
+import { explained, term } from "../base/tips.js";
+import { metricOf } from "../base/metrics.js";
 import { suggestions } from "./suggestions.js";
 
-/** The most telling numbers first, by what the model is for. */
+/** The metrics to show first, by what the model is for. */
 const HEADLINES = {
   attributes: ["attribute_accuracy", "condition_fidelity", "swap_test", "drawn_iou"],
   conditional: ["condition_fidelity", "diversity"],
@@ -17,7 +17,7 @@ const HEADLINES = {
 const ELSE = ["reconstruction", "active_units", "elbo", "kl"];
 
 /**
- * One look says what the model is, how good it is, and what to try first.
+ * What the model is, its main metrics, and what to try first.
  * @param {Context} context
  */
 export function glance(context) {
@@ -25,24 +25,24 @@ export function glance(context) {
   const { about, name, provenance } = run.run;
   return h(
     "section",
-    { class: "glance", "aria-label": "The model at a glance" },
+    { class: "glance", "aria-label": "Summary of the run" },
     h(
       "div",
       { class: "glance-what" },
       h("h1", { dir: "auto" }, name),
-      h("p", { class: "about" }, said(about)),
+      h("p", { class: "about" }, dataText(about)),
       collapsed(context),
-      h("p", { class: "facts" }, facts(context), provenance.steps ? h("span", null, count(Number(provenance.steps)), " steps of training") : null),
+      h("p", { class: "facts" }, facts(context), provenance.steps ? h("span", null, count(Number(provenance.steps)), " training steps") : null),
     ),
     scores(context),
     h(
       "div",
       { class: "try" },
-      h("h2", null, "Try first"),
+      h("h2", null, "Try"),
       h(
         "ul",
         null,
-        suggestions(context).map(({ text, act }) => h("li", null, h("button", { type: "button", class: "suggestion", onclick: act }, said(text), icon("arrow")))),
+        suggestions(context).map(({ text, act }) => h("li", null, h("button", { type: "button", class: "suggestion", onclick: act }, dataText(text), icon("arrow")))),
       ),
     ),
   );
@@ -53,33 +53,33 @@ function facts({ run }) {
   const { height, width, channels } = run.pixels;
   const kind = {
     attributes: `${run.attributeBlocks.length} named attributes`,
-    conditional: `told the ${run.run.condition.join(", ")}`,
-    classes: "classes share one map",
+    conditional: `conditional on ${run.run.condition.join(", ")}`,
+    classes: "class regions by a latent classifier",
     plain: "trained without labels",
   }[run.kind];
   return [
-    h("span", null, `${width} × ${height} ${channels > 1 ? "colour" : "grey"} pictures`),
-    h("span", null, said(kind)),
+    h("span", null, `${width} × ${height} ${channels > 1 ? "colour" : "grey"} images`),
+    h("span", null, dataText(kind)),
     run.free.length ? use(run) : null,
   ];
 }
 
 /** How many latents are in use. @param {Context["run"]} run */
 function use(run) {
-  if (run.kind === "attributes" && run.ignoresItsLatents) return h("span", null, "style ", term("idle"));
+  if (run.kind === "attributes" && run.ignoresItsLatents) return h("span", null, "style latents ", term("unused"));
   return h("span", null, `${run.active} of ${run.free.length} `, term("latents"), " in use");
 }
 
 /**
- * Say so when the model draws without looking at its latents. Where attributes have latents of their own, that the
- * others are idle is no fault: the attributes may be all there is to say.
+ * A warning of posterior collapse. Where attributes have latents of their own it is no fault when the others are
+ * unused: the attributes may describe the images completely.
  * @param {Context} context
  */
 function collapsed({ run }) {
   if (run.kind === "attributes" || !run.ignoresItsLatents) return null;
   const what = run.kind === "conditional" ? "style" : "code";
-  const only = run.kind === "conditional" ? `Only the ${run.run.condition.join(", ")} changes a picture. ` : "";
-  return h("p", { class: "verdict" }, h("b", null, term("collapsed", "Collapsed")), `: the model ignores its ${what}, so moving a latent changes nothing. ${only}A smaller KL weight, or one that grows slowly from 0, helps.`);
+  const only = run.kind === "conditional" ? `Only the ${run.run.condition.join(", ")} changes an image. ` : "";
+  return h("p", { class: "verdict" }, h("b", null, term("collapsed", "Collapsed")), `: the model does not use its ${what}, so moving a latent changes nothing. ${only}Train with a smaller KL weight, or one that grows slowly from 0.`);
 }
 
 /** @param {Context} context */
@@ -87,33 +87,32 @@ function scores(context) {
   const metrics = context.run.run.evaluation?.metrics ?? {};
   const shown = [...HEADLINES[context.run.kind], ...ELSE].filter((name) => typeof metrics[name]?.value === "number").slice(0, 3);
   if (!shown.length) {
-    return h("div", { class: "scores empty" }, h("p", { class: "note" }, "Not measured yet: ", h("code", null, "distaff evaluate"), " adds the numbers."));
+    return h("div", { class: "scores empty" }, h("p", { class: "note" }, "No metrics yet. Run ", h("code", null, "distaff evaluate"), " and export again."));
   }
   return h(
     "dl",
     { class: "scores" },
     shown.map((name) => {
-      const { title, says } = METRICS[name];
+      const { title, about, share } = metricOf(context.host.manifest, name);
       return h(
         "div",
         { class: "score" },
-        h("dt", null, h("button", { type: "button", class: "term", "data-tip": says }, title)),
-        h("dd", null, headline(name, metrics[name], context), meter(name, metrics[name])),
+        h("dt", null, explained(title, about)),
+        h("dd", null, headline(name, metrics[name], context), share ? meter(Number(metrics[name].value)) : null),
       );
     }),
   );
 }
 
-/** A share as a bar, so that a look says how much of the whole it is. @param {string} name @param {Metric} metric */
-function meter(name, metric) {
-  if (!METRICS[name]?.share) return null;
-  return h("span", { class: "meter", "aria-hidden": "true" }, h("span", { style: { "--share": Math.max(0, Math.min(1, Number(metric.value))) } }));
+/** A share as a bar. @param {number} share */
+function meter(share) {
+  return h("span", { class: "meter", "aria-hidden": "true" }, h("span", { style: { "--share": clamp(share, 0, 1) } }));
 }
 
-/** A metric's main number as people say it. @param {string} name @param {Metric} metric @param {Context} context */
+/** A metric's value with its unit. @param {string} name @param {Metric} metric @param {Context} context */
 export function headline(name, metric, context) {
   const value = Number(metric.value);
   if (name === "active_units") return `${number(value)} of ${context.run.free.length}`;
-  if (METRICS[name]?.share) return percent(value);
-  return [number(value), METRICS[name]?.unit ? h("small", null, ` ${METRICS[name].unit}`) : null];
+  const { share, unit } = metricOf(context.host.manifest, name);
+  return share ? percent(value) : [number(value), unit ? h("small", null, ` ${unit}`) : null];
 }

@@ -1,30 +1,30 @@
 /** @import {Context} from "../base/context" */
-import { h, said } from "../base/dom.js";
-import { imageData, paint, pictureCanvas } from "./painter.js";
+import { h, dataText } from "../base/dom.js";
+import { imageData, paint, imageCanvas } from "./canvas.js";
 
 /**
- * A row of a grid: what it changes, and the code and condition of each of its pictures.
+ * A row of a grid: its name, and the code and condition of each of its images.
  * @typedef {object} GridRow
  * @property {string} key
  * @property {string} name
  * @property {string} detail
  * @property {Float32Array[]} codes
  * @property {(Float32Array | null)[]} conditions
- * @property {(column: number) => import("../model/run.js").Values | undefined} [told] the condition's values, where the row changes them
- * @property {string[]} heads what each picture is, for people who cannot see it
- * @property {number} centre the column of the picture the row began with, -1 if none
+ * @property {(column: number) => import("../model/run.js").Values | undefined} [conditionOf] the condition's values by column, where the row changes them
+ * @property {string[]} heads the value of each column
+ * @property {number} centre the column of the image the row began with, -1 if none
  * @property {boolean} [marked]
  */
 
 /**
- * Rows of pictures; the arrow keys walk about in it and Enter chooses.
+ * Rows of images. The arrow keys move between them and Enter chooses one.
  * @param {Context} context
  * @param {(row: GridRow, column: number) => void} choose
  */
-export function pictureGrid(context, choose) {
+export function imageGrid(context, choose) {
   const { run } = context;
-  const element = h("div", { class: "grid", role: "grid", "aria-label": "Pictures" });
-  /** @type {{row: GridRow, cells: HTMLButtonElement[], canvases: HTMLCanvasElement[], pictures: ImageData[]}[]} */
+  const element = h("div", { class: "grid", role: "grid", "aria-label": "Images" });
+  /** @type {{row: GridRow, cells: HTMLButtonElement[], canvases: HTMLCanvasElement[], images: ImageData[]}[]} */
   let lines = [];
   let turn = 0;
 
@@ -34,12 +34,12 @@ export function pictureGrid(context, choose) {
     if (!same(rows)) build(rows);
     lines.forEach((line, i) => (line.row = rows[i]));
     for (const line of lines) {
-      const pictures = await run.decode(line.row.codes, line.row.conditions);
+      const images = await run.decode(line.row.codes, line.row.conditions);
       if (mine !== turn) return;
-      line.pictures = line.canvases.map((canvas, n) => {
-        const picture = imageData(pictures, n);
-        paint(canvas, picture);
-        return picture;
+      line.images = line.canvases.map((canvas, n) => {
+        const image = imageData(images, n);
+        paint(canvas, image);
+        return image;
       });
     }
     element.dataset.done = String(mine);
@@ -52,19 +52,19 @@ export function pictureGrid(context, choose) {
   /** @param {GridRow[]} rows */
   const build = (rows) => {
     lines = rows.map((row) => {
-      const canvases = row.codes.map(() => pictureCanvas(run.pixels, ""));
+      const canvases = row.codes.map(() => imageCanvas(run.pixels, ""));
       canvases.forEach((canvas) => canvas.setAttribute("aria-hidden", "true"));
       const cells = canvases.map((canvas, column) =>
         h("button", { type: "button", class: `cell${column === row.centre ? " own" : ""}`, tabindex: -1, "aria-label": `${row.name}: ${row.heads[column]}` }, canvas),
       );
-      return { row, cells, canvases, pictures: [] };
+      return { row, cells, canvases, images: [] };
     });
     element.replaceChildren(
       ...lines.map((line) =>
         h(
           "div",
           { class: `grid-row${line.row.marked ? " marked" : ""}`, role: "row" },
-          h("div", { class: "grid-name", role: "rowheader" }, h("b", null, said(line.row.name)), h("span", null, said(line.row.detail))),
+          h("div", { class: "grid-name", role: "rowheader" }, h("b", null, dataText(line.row.name)), h("span", null, dataText(line.row.detail))),
           h("div", { class: "grid-cells", role: "presentation", style: { "--columns": line.cells.length } }, line.cells.map((cell) => h("div", { role: "gridcell" }, cell))),
         ),
       ),
@@ -97,9 +97,9 @@ export function pictureGrid(context, choose) {
   return {
     element,
     show,
-    /** What is drawn, for a file. */
+    /** The images, for a file. */
     get rows() {
-      return lines.filter((line) => line.pictures.length).map((line) => ({ label: line.row.name, pictures: line.pictures }));
+      return lines.filter((line) => line.images.length).map((line) => ({ label: line.row.name, images: line.images }));
     },
   };
 }

@@ -1,8 +1,8 @@
 /** @import {Context} from "../base/context" */
-import { fill, h, svg } from "../base/dom.js";
+import { copyText, dataText, fill, h, svg } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 
-/** The page's top line: whose it is, which run, light or dark. @param {Context} context */
+/** The page's top line: the run, a link to what is shown, light or dark. @param {Context} context */
 export function header(context) {
   const { runs, state } = context;
   const theme = h("button", { type: "button", class: "icon-button" });
@@ -24,11 +24,27 @@ export function header(context) {
     "header",
     { class: "top" },
     h("div", { class: "brand" }, mark(), h("span", null, "distaff")),
-    runs.length > 1 ? h("label", { class: "run-choice" }, h("span", null, "Run"), select) : null,
+    runs.length > 1 ? h("label", { class: "run-choice" }, h("span", null, "Run"), select) : h("span", { class: "run-name", "aria-hidden": "true" }, dataText(runs[0].run.name)),
     h("span", { class: "grow" }),
-    h("span", { class: "private" }, "Everything runs in this page; nothing you drop into it leaves it."),
+    h("span", { class: "private" }, "Runs in this page. Your images are not uploaded."),
+    context.link() === null ? null : linkButton(context),
     theme,
   );
+}
+
+/** @param {Context} context */
+function linkButton(context) {
+  const text = h("span", { class: "button-text" }, "Copy link");
+  const button = h("button", { type: "button", class: "button", "aria-label": "Copy link", "data-tip": "Copy the address of this page as it is now: image, view and settings" }, icon("link"), text);
+  let timer = 0;
+  button.addEventListener("click", async () => {
+    const copied = await copyText(context.link() ?? "", context.root);
+    text.textContent = copied ? "Copied" : "Copy it from the address bar";
+    context.announce(copied ? "The link is copied." : "The browser does not allow copying. Copy the link from the address bar.");
+    clearTimeout(timer);
+    timer = window.setTimeout(() => (text.textContent = "Copy link"), 2000);
+  });
+  return button;
 }
 
 /** A staff with fibres wound about it. */

@@ -1,23 +1,26 @@
 /** @import {Context} from "../base/context" */
 import { heat, inkOn } from "../base/colours.js";
-import { h, said } from "../base/dom.js";
+import { h, dataText } from "../base/dom.js";
 import { fixed } from "../base/numbers.js";
 import { term } from "../base/tips.js";
 import { section } from "./section.js";
+
+/** The strongest colour stands for at least so much, so that a table of zeros is pale. */
+const LEAST = 0.05;
 
 /** A row for each latent, and one for all that stand for the same attribute. @param {import("../model/run.js").RunModel} run */
 function rowsOf(run) {
   /** @type {{label: string, indices: number[]}[]} */
   const rows = [];
   for (const { index, attribute, label } of run.run.latents) {
-    const block = attribute === null ? null : run.attributeBlocks.find((each) => index >= each.start && index < each.stop);
+    const block = run.attributeBlocks.find((each) => index >= each.start && index < each.stop);
     if (!block) rows.push({ label, indices: [index] });
     else if (index === block.start) rows.push({ label: String(attribute), indices: Array.from({ length: block.stop - block.start }, (_, i) => index + i) });
   }
   return rows;
 }
 
-/** Which latent holds which attribute; a cell opens that latent's traversal. @param {Context} context */
+/** What each latent knows of each attribute. A cell opens the traversal of its latent. @param {Context} context */
 export async function heatMap(context) {
   const { run, state } = context;
   const found = Object.values(run.run.importance ?? {})[0];
@@ -25,7 +28,7 @@ export async function heatMap(context) {
   const values = await run.blocks.floats(found.values);
   const width = found.attributes.length;
   const rows = rowsOf(run);
-  const most = values.reduce((top, each) => (each > top ? each : top), 1e-9);
+  const most = values.reduce((top, each) => (each > top ? each : top), LEAST);
   /** @param {number} index */
   const open = (index) => {
     state.set({ latent: index });
@@ -56,8 +59,8 @@ export async function heatMap(context) {
   const table = h(
     "table",
     { class: "heat-table" },
-    h("thead", null, h("tr", null, h("td", null), found.attributes.map((name) => h("th", { scope: "col" }, h("span", { class: "clip" }, said(name)))))),
-    h("tbody", null, rows.map(({ label, indices }, row) => h("tr", null, h("th", { scope: "row" }, h("span", { class: "clip" }, said(label)), indices.length > 1 ? h("small", null, ` ${indices.length} latents`) : null), cells[row]))),
+    h("thead", null, h("tr", null, h("td", null), found.attributes.map((name) => h("th", { scope: "col" }, h("span", { class: "clip" }, dataText(name)))))),
+    h("tbody", null, rows.map(({ label, indices }, row) => h("tr", null, h("th", { scope: "row" }, h("span", { class: "clip" }, dataText(label)), indices.length > 1 ? h("small", null, ` ${indices.length} latents`) : null), cells[row]))),
   );
   const buttons = cells.map((row) => row.map((cell) => /** @type {HTMLButtonElement} */ (cell.firstChild)));
   if (buttons[0]?.[0]) buttons[0][0].tabIndex = 0;
@@ -74,8 +77,11 @@ export async function heatMap(context) {
     next.focus();
   });
   return section(
-    "Which latent holds what",
-    ["In ", term("mutual information", found.what), ": the stronger the colour, the more the latent knows of the attribute. Choose a cell to see what that latent does.", run.attributeBlocks.length ? " Of latents that stand for one attribute together, the one that knows most counts." : ""],
+    "Latents by attributes",
+    [term("mutual information", capital(found.what)), ": the stronger the colour, the more the latent tells about the attribute. A cell opens the traversal of its latent.", run.attributeBlocks.length ? " Of several latents of one attribute, the one that tells most counts." : ""],
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Latents by attributes" }, table),
   );
 }
+
+/** @param {string} text */
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

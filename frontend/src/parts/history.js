@@ -1,6 +1,6 @@
 /** @import {Context} from "../base/context" */
 import { classColours } from "../base/colours.js";
-import { fill, h, said } from "../base/dom.js";
+import { fill, h, dataText } from "../base/dom.js";
 import { term } from "../base/tips.js";
 import { lineChart } from "./chart.js";
 import { section } from "./section.js";
@@ -9,7 +9,7 @@ const BESIDE = new Set(["step", "seconds", "split", "lr", "epoch"]);
 /** Charts that are shown without asking. */
 const MOST = 12;
 
-/** How the training went: a small chart for each quantity, since their sizes differ by far. @param {Context} context */
+/** A small chart for each quantity of the training, since their sizes differ by orders of magnitude. @param {Context} context */
 export async function history(context) {
   const { run, state } = context;
   const stored = run.run.history;
@@ -39,11 +39,11 @@ export async function history(context) {
   const chart = (name) => {
     const lines = [
       { name: "training", points: points(name, 0), colour: training },
-      // A weight is the same for every picture.
+      // A weight is the same for every image.
       { name: "validation", points: weight(name) ? [] : points(name, 1), colour: validation, dashed: true },
     ].filter((line) => line.points.length > 1);
-    const title = weight(name) ? [term("weight", "weight"), " of ", said(name.slice("weight.".length))] : said(name);
-    return h("figure", { class: "card" }, h("figcaption", null, title), lineChart(lines, `${name} over the steps of training`, log.checked && !weight(name)));
+    const title = weight(name) ? [term("weight", "weight"), " of ", dataText(name.slice("weight.".length))] : dataText(name);
+    return h("figure", { class: "card" }, h("figcaption", null, title), lineChart(lines, `${name} over the training steps`, log.checked && !weight(name)));
   };
   const draw = () => fill(body, names.slice(0, MOST).map(chart));
   log.addEventListener("change", draw);
@@ -52,9 +52,9 @@ export async function history(context) {
   const rest = h("details", { class: "fold" }, h("summary", null, `${more.length} more`));
   rest.addEventListener("toggle", () => rest.childElementCount === 1 && rest.append(h("div", { class: "cards" }, more.map(chart))));
   return section(
-    "How the training went",
+    "Training history",
     [
-      "In ", term("nats"), " per picture over training steps, ",
+      "In ", term("nats"), " per image over training steps; ",
       h("span", { class: "swatch", style: { "--colour": training } }), " training, ",
       h("span", { class: "swatch dashed", style: { "--colour": validation } }), " validation. ",
       h("label", { class: "check" }, log, "logarithmic"),

@@ -1,20 +1,23 @@
-import { freshId, h, said, svg } from "../base/dom.js";
+import { dataText, freshId, h, svg } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 
+/** Keys that set a value. */
+const KEYS = new Set(["Home", "End", "PageUp", "PageDown", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]);
+
 /**
- * A slider with its name, its value, how often pictures have each value, and a way back.
+ * A slider with its name, its value, a histogram of the images' values, and a button that resets it.
  * @param {object} options
  * @param {string} options.name
- * @param {Node} [options.label] what is written, if not the name
  * @param {number} options.low
  * @param {number} options.high
- * @param {number} options.home where a double click, Delete or the arrow back lead
+ * @param {number} options.home the value after a reset: by the button, a double click or Delete
  * @param {number} [options.step]
+ * @param {boolean} [options.again] whether choosing the value that is shown already sets it, too
  * @param {number[]} [options.spread] bars from 0 to 1 behind the track
- * @param {(value: number) => string} options.say
+ * @param {(value: number) => string} options.format
  * @param {(value: number) => void} options.onInput
  */
-export function slider({ name, label, low, high, home, step, spread, say, onInput }) {
+export function slider({ name, low, high, home, step, again, spread, format, onInput }) {
   const id = freshId("slider");
   const input = h("input", {
     type: "range",
@@ -26,7 +29,7 @@ export function slider({ name, label, low, high, home, step, spread, say, onInpu
     "aria-label": name,
   });
   const output = h("output", { for: id });
-  const back = h(
+  const reset = h(
     "button",
     { type: "button", class: "icon-button quiet back", "aria-label": `Reset ${name}`, onclick: () => choose(home) },
     icon("reset"),
@@ -34,10 +37,13 @@ export function slider({ name, label, low, high, home, step, spread, say, onInpu
   const element = h(
     "div",
     { class: "slider" },
-    h("div", { class: "slider-head" }, h("span", { class: "slider-name" }, label ?? said(name)), output, back),
+    h("div", { class: "slider-head" }, h("span", { class: "slider-name" }, dataText(name)), output, reset),
     h("div", { class: "slider-track" }, spread && bars(spread), input),
   );
   let current = home;
+  /** Whether the browser told of a change since the key or the pointer went down. */
+  let heard = false;
+  let pressed = "";
 
   /** @param {number} value */
   const show = (value) => {
@@ -48,23 +54,34 @@ export function slider({ name, label, low, high, home, step, spread, say, onInpu
     input.value = String(value);
     const from = Number(input.min);
     input.style.setProperty("--share", String((value - from) / (Number(input.max) - from || 1)));
-    output.textContent = say(value);
-    input.setAttribute("aria-valuetext", say(value));
-    back.toggleAttribute("disabled", Math.abs(value - home) < 1e-6);
+    output.textContent = format(value);
+    input.setAttribute("aria-valuetext", format(value));
+    reset.toggleAttribute("disabled", Math.abs(value - home) < 1e-6);
   };
   /** @param {number} value */
   const choose = (value) => {
     show(value);
     onInput(value);
-    if (back.contains(element.ownerDocument.activeElement)) input.focus();
+    if (reset.contains(element.ownerDocument.activeElement)) input.focus();
   };
-  input.addEventListener("input", () => choose(Number(input.value)));
+  input.addEventListener("input", () => {
+    heard = true;
+    choose(Number(input.value));
+  });
   input.addEventListener("dblclick", () => choose(home));
   input.addEventListener("keydown", (event) => {
+    heard = false;
+    pressed = event.key;
     if (event.key === "Delete" || event.key === "Backspace") choose(home);
   });
+  if (again) {
+    // The browser tells of changes only.
+    input.addEventListener("pointerdown", () => (heard = false));
+    input.addEventListener("click", () => heard || choose(current));
+    input.addEventListener("keyup", ({ key }) => key === pressed && KEYS.has(key) && !heard && choose(current));
+  }
   show(home);
-  return { element, input, show, get value() { return current; } };
+  return { element, input, show };
 }
 
 /** @param {number[]} spread */

@@ -4,7 +4,7 @@ import { labelOf } from "../model/attributes.js";
 /** @typedef {{text: string, act: () => void}} Suggestion */
 
 /**
- * Two or three things that show best what this model can do.
+ * Two or three first steps that suit this model.
  * @param {Context} context
  * @returns {Suggestion[]}
  */
@@ -20,21 +20,21 @@ export function suggestions(context) {
         const now = run.read(state.values.code)[first.name];
         const size = first.values?.length ?? 0;
         const next = size ? (now + 1) % size : (now > (first.mean ?? 0) ? first.min : first.max) ?? 0;
-        context.show(run.write(state.values.code, { [first.name]: next }), { row: state.values.row });
+        context.edit({ code: run.write(state.values.code, { [first.name]: next }) });
         context.announce(`${first.name} is now ${labelOf(first, next)}`);
         context.root.querySelector(".stage")?.scrollIntoView({ block: "nearest" });
       },
     });
   }
   const collapsed = run.ignoresItsLatents;
-  if (collapsed && first) found.push({ text: "Walk from one picture to another", act: () => context.go("mix") });
-  else if (collapsed) found.push({ text: "See how the training went", act: () => context.go("numbers") });
+  if (collapsed && first) found.push({ text: "Interpolate between two images", act: () => context.go("interpolation") });
+  else if (collapsed) found.push({ text: "See the training history", act: () => context.go("metrics") });
   if ((run.kind === "classes" || run.kind === "plain") && !collapsed) {
     const [a, b] = [state.values.from.name, state.values.to.name];
     found.push({
-      text: run.reader.attribute ? `Play the path from ${short(a)} to ${short(b)}` : "Play a path between two pictures",
+      text: run.predictor.attribute ? `Play the interpolation from ${short(a)} to ${short(b)}` : "Play an interpolation",
       act: () => {
-        context.go(run.kind === "classes" ? "map" : "mix");
+        context.go(run.kind === "classes" ? "map" : "interpolation");
         context.root.dispatchEvent(new CustomEvent("distaff:play"));
       },
     });
@@ -48,11 +48,11 @@ export function suggestions(context) {
   }
   if (run.kind !== "classes") {
     const strongest = run.run.latents
-      .filter((latent) => latent.attribute === null && latent.active)
+      .filter((latent) => run.free.includes(latent.index) && latent.active)
       .sort((x, y) => (y.kl ?? 0) - (x.kl ?? 0))[0];
     if (strongest) {
       found.push({
-        text: `See what ${strongest.label} does`,
+        text: `See the traversal of ${strongest.label}`,
         act: () => {
           state.set({ latent: strongest.index });
           context.go("traversals");
@@ -60,8 +60,8 @@ export function suggestions(context) {
       });
     }
   }
-  if (run.kind === "classes") found.push({ text: "Click anywhere on the map", act: () => context.go("map") });
-  found.push({ text: "Try it on your own picture", act: () => context.go("own") });
+  if (run.kind === "classes") found.push({ text: "Decode any place on the map", act: () => context.go("map") });
+  found.push({ text: "Draw or drop an image of your own", act: () => context.go("own") });
   return found.slice(0, 3);
 }
 

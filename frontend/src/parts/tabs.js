@@ -2,8 +2,8 @@
 import { h } from "../base/dom.js";
 import { compare } from "../views/compare.js";
 import { mapView } from "../views/map.js";
-import { mix } from "../views/mix.js";
-import { numbers } from "../views/numbers.js";
+import { interpolation } from "../views/interpolation.js";
+import { metrics } from "../views/metrics.js";
 import { own } from "../views/own.js";
 import { traversals } from "../views/traversals.js";
 
@@ -11,16 +11,16 @@ import { traversals } from "../views/traversals.js";
 const VIEWS = [
   { name: "map", title: "Map", make: mapView, fits: ({ run }) => run.run.maps.length > 0 || run.free.length > 1 },
   { name: "traversals", title: "Traversals", make: traversals, fits: () => true },
-  { name: "own", title: "Your picture", make: own, fits: ({ run }) => run.pixels.channels === 1 || run.pixels.channels === 3 },
-  { name: "mix", title: "Mix", make: mix, fits: () => true },
+  { name: "own", title: "Your image", make: own, fits: ({ run }) => run.pixels.channels === 1 || run.pixels.channels === 3 },
+  { name: "interpolation", title: "Interpolation", make: interpolation, fits: () => true },
   { name: "compare", title: "Compare", make: compare, fits: ({ runs }) => runs.length > 1 },
-  { name: "numbers", title: "Numbers", make: numbers, fits: () => true },
+  { name: "metrics", title: "Metrics", make: metrics, fits: () => true },
 ];
 
 /**
  * The views as tabs; each is made when it is first opened.
  * @param {Context} context
- * @param {HTMLElement} small the live picture, for when the large one is out of sight
+ * @param {HTMLElement} small the decoded image, for when the large one is out of sight
  */
 export function tabs(context, small) {
   const { state } = context;
@@ -51,7 +51,7 @@ export function tabs(context, small) {
     });
     panel.replaceChildren(view.element);
     panel.setAttribute("aria-labelledby", `distaff-tab-${current}`);
-    buttons[fitting.indexOf(wanted)].scrollIntoView({ block: "nearest", inline: "nearest" });
+    reveal(list, buttons[fitting.indexOf(wanted)]);
     view.enter?.();
   };
   list.addEventListener("keydown", (event) => {
@@ -72,4 +72,11 @@ export function tabs(context, small) {
       made.get(current)?.leave?.();
     },
   };
+}
+
+/** Scroll the tabs, and not the page, until one of them is in sight. @param {HTMLElement} list @param {HTMLElement} tab */
+function reveal(list, tab) {
+  const [outer, inner] = [list.getBoundingClientRect(), tab.getBoundingClientRect()];
+  if (inner.left < outer.left) list.scrollLeft -= outer.left - inner.left;
+  else if (inner.right > outer.right) list.scrollLeft += inner.right - outer.right;
 }

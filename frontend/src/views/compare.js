@@ -1,20 +1,20 @@
 /** @import {Context, View} from "../base/context" */
 /** @import {RunModel} from "../model/run.js" */
-import { fill, h, said } from "../base/dom.js";
+import { fill, h, dataText } from "../base/dom.js";
 import { icon } from "../base/icons.js";
 import { fixed } from "../base/numbers.js";
-import { term } from "../base/tips.js";
-import { METRICS } from "../base/metrics.js";
+import { explained, term } from "../base/tips.js";
+import { METRIC_NAMES, metricOf } from "../base/metrics.js";
 import { assign, correlations } from "../model/matching.js";
 import { headline } from "../parts/glance.js";
-import { Latest, imageData, paint, pictureCanvas } from "../parts/painter.js";
+import { Latest, imageData, paint, imageCanvas } from "../parts/canvas.js";
 
 const MOST_RUNS = 4;
-const MOST_PICTURES = 2000;
+const MOST_IMAGES = 2000;
 const STEPS = 5;
 
 /**
- * Two to four runs side by side: the same picture, and their latents matched to the first run's.
+ * Two to four runs side by side: the same image, and their latents matched to the first run's.
  * @param {Context} context
  * @returns {View}
  */
@@ -24,7 +24,7 @@ export function compare(context) {
   const element = h(
     "div",
     { class: "compare" },
-    h("div", { class: "view-head" }, h("div", null, h("h2", null, "Runs side by side"), h("p", { class: "note" }, "Latents of the other runs are matched to the first run’s by ", term("correlation"), " over the same pictures; choose another match where you know better."))),
+    h("div", { class: "view-head" }, h("div", null, h("h2", null, "Runs side by side"), h("p", { class: "note" }, "The latents of the other runs are matched to those of the first run by ", term("correlation"), " over the same images. Each match can be changed."))),
     body,
   );
   let opened = false;
@@ -49,7 +49,7 @@ function sideBySide(context, runs) {
   const sameData = runs.every((run) => run.run.provenance.data === first.run.provenance.data && run.count === first.count);
   const columns = { "--runs": runs.length };
   let row = first.typicalRow;
-  const canvases = runs.map((run) => pictureCanvas(run.pixels, `The picture as ${run.run.name} draws it`.slice(0, 120)));
+  const canvases = runs.map((run) => imageCanvas(run.pixels, `The image decoded by ${run.run.name}`.slice(0, 120)));
   const painters = runs.map(
     (run, i) =>
       new Latest(async () => {
@@ -73,7 +73,7 @@ function sideBySide(context, runs) {
       },
     },
     icon("dice"),
-    "Another picture",
+    "Random test image",
   );
   draw();
   return [
@@ -81,24 +81,25 @@ function sideBySide(context, runs) {
       "div",
       { class: "compare-grid", style: columns },
       h("div", { class: "compare-name" }, h("b", null, "Run"), another),
-      runs.map(({ run }, i) => h("div", { class: "compare-run" }, canvases[i], h("b", { class: "clip" }, said(run.name)), h("span", { class: "note clip3" }, said(run.about)))),
+      runs.map(({ run }, i) => h("div", { class: "compare-run" }, canvases[i], h("b", { class: "clip" }, dataText(run.name)), h("span", { class: "note clip3" }, dataText(run.about)))),
       scoreRows(context, runs),
     ),
-    sameData ? null : h("p", { class: "warn" }, "These runs show different pictures, so their latents cannot be matched by correlation; they stand in order."),
+    sameData ? null : h("p", { class: "warn" }, "These runs have different images, so their latents cannot be matched by correlation and stand in order."),
     matched.element,
   ];
 }
 
-/** The numbers that all runs share. @param {Context} context @param {RunModel[]} runs */
+/** The metrics that all runs share. @param {Context} context @param {RunModel[]} runs */
 function scoreRows(context, runs) {
-  const shared = Object.keys(METRICS).filter((name) => runs.filter(({ run }) => typeof run.evaluation?.metrics[name]?.value === "number").length > 1);
+  const shared = METRIC_NAMES.filter((name) => runs.filter(({ run }) => typeof run.evaluation?.metrics[name]?.value === "number").length > 1);
   return shared.slice(0, 6).map((name) => {
     const values = runs.map(({ run }) => run.evaluation?.metrics[name]);
     const numbers = values.map((each) => (typeof each?.value === "number" ? each.value : NaN));
     const known = numbers.filter(Number.isFinite);
-    const best = METRICS[name].better === "higher" ? Math.max(...known) : METRICS[name].better === "lower" ? Math.min(...known) : NaN;
+    const { title, about, better } = metricOf(context.host.manifest, name);
+    const best = better === "higher" ? Math.max(...known) : better === "lower" ? Math.min(...known) : NaN;
     return [
-      h("div", { class: "compare-name" }, h("button", { type: "button", class: "term", "data-tip": METRICS[name].says }, METRICS[name].title)),
+      h("div", { class: "compare-name" }, explained(title, about)),
       runs.map((run, i) => {
         const metric = values[i];
         const own = Object.create(context, { run: { value: run } });
@@ -113,7 +114,7 @@ function matches(context, runs, rowNow, sameData) {
   const [first, ...others] = runs;
   const latents = [...first.run.latents].sort((a, b) => (b.kl ?? 0) - (a.kl ?? 0)).slice(0, 10);
   const tables = others.map((other) => {
-    const count = Math.min(first.count, other.count, MOST_PICTURES);
+    const count = Math.min(first.count, other.count, MOST_IMAGES);
     return sameData
       ? correlations(first.codes.slice(0, count * first.width), other.codes.slice(0, count * other.width), count)
       : first.run.latents.map((_, i) => other.run.latents.map((_, j) => (i === j ? 1 : 0)));
@@ -122,7 +123,7 @@ function matches(context, runs, rowNow, sameData) {
   /** @type {(() => void)[]} */
   const draws = [];
   const lines = latents.map((latent) => [
-    h("div", { class: "compare-name" }, h("b", null, said(latent.label)), h("span", { class: "note" }, latent.kl === null ? "" : `${fixed(latent.kl, 2)} nats`)),
+    h("div", { class: "compare-name" }, h("b", null, dataText(latent.label)), h("span", { class: "note" }, latent.kl === null ? "" : `${fixed(latent.kl, 2)} nats`)),
     cell(context, first, () => ({ index: latent.index, sign: 1 }), rowNow, draws, null),
     others.map((other, i) => {
       const r = h("span", { class: "r" });
@@ -158,7 +159,7 @@ function matches(context, runs, rowNow, sameData) {
 
 /** One run's latent, moved from low to high. @param {Context} context @param {RunModel} run @param {() => {index: number, sign: number}} which @param {() => number} rowNow @param {(() => void)[]} draws @param {Node | null} below */
 function cell(context, run, which, rowNow, draws, below) {
-  const canvases = Array.from({ length: STEPS }, () => pictureCanvas(run.pixels, ""));
+  const canvases = Array.from({ length: STEPS }, () => imageCanvas(run.pixels, ""));
   canvases.forEach((canvas) => canvas.setAttribute("aria-hidden", "true"));
   const strip = h("div", { class: "strip small", style: { "--columns": STEPS } }, canvases);
   const painter = new Latest(async () => {
@@ -170,13 +171,12 @@ function cell(context, run, which, rowNow, draws, below) {
     const codes = canvases.map((_, step) => {
       const code = run.codeOf(row);
       const share = step / (STEPS - 1);
-      // A match that runs backwards is shown backwards, so that rows can be read across.
+      // A negative correlation is shown backwards, so that columns can be compared.
       code[index] = sign > 0 ? low + (high - low) * share : high + (low - high) * share;
       return code;
     });
-    const told = run.conditionCode(run.conditionOf(row));
-    const pictures = await run.decode(codes, told);
-    canvases.forEach((canvas, step) => paint(canvas, imageData(pictures, step)));
+    const images = await run.decode(codes, run.conditionCode(run.conditionOf(row)));
+    canvases.forEach((canvas, step) => paint(canvas, imageData(images, step)));
   }, context.fail);
   draws.push(() => painter.ask(null));
   return h("div", { class: "compare-cell" }, strip, below);

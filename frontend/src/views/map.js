@@ -1,77 +1,79 @@
-/** @import {Context, View} from "../base/context" */
-import { colourOf, unknownColour } from "../base/colours.js";
-import { fill, h, said } from "../base/dom.js";
-import { icon } from "../base/icons.js";
-import { count } from "../base/numbers.js";
-import { term } from "../base/tips.js";
-import { labelOf } from "../model/attributes.js";
-import { Plane, rangeOf } from "../map/plane.js";
-import { zoomPlane } from "../map/pointer.js";
+/** @import {Context, State, View} from "../base/context" */
+import { fill, freshId, h } from "../base/dom.js";
+import { GLOSSARY } from "../base/glossary.js";
+import { explained } from "../base/tips.js";
+import { LAYERS, legendOf, statusOf } from "../map/legend.js";
+import { Plane } from "../map/plane.js";
 import { mapChoices } from "../map/source.js";
-import { atlasOf } from "../parts/atlas.js";
-import { walk } from "../parts/walk.js";
+import { zoomButtons } from "../map/zoom.js";
+import { pathControl } from "../parts/path.js";
 
-/** The codes of all pictures in the plane. @param {Context} context @returns {View} */
+/** The glossary's word for each kind of map. */
+const KINDS = /** @type {const} */ ({ pair: "pair", pca: "PCA", tsne: "t-SNE", umap: "UMAP" });
+
+/** The codes of all images in a plane. @param {Context} context @returns {View} */
 export function mapView(context) {
   const { run, state } = context;
-  const plane = new Plane(context, { path: run.kind === "classes" });
+  const path = run.kind === "classes" || run.kind === "plain" ? pathControl(context) : null;
+  const plane = new Plane(context, { path: path !== null });
   const legend = h("div", { class: "legend" });
   const status = h("p", { class: "map-status" });
-  const way = run.kind === "classes" || run.kind === "plain" ? walk(context) : null;
-  if (way) plane.withPath = true;
   const bar = toolbar(context, plane);
+  bar.sync();
 
   const tell = () => {
-    const page = /** @type {Document | ShadowRoot} */ (legend.getRootNode());
-    const focused = [...legend.querySelectorAll("button")].indexOf(/** @type {HTMLButtonElement} */ (page.activeElement));
-    fill(legend, legendOf(context, plane));
-    // The legend is drawn anew; the keyboard stays where it was, or if that is gone, at the end.
-    if (focused >= 0) [...legend.querySelectorAll("button")].slice(0, focused + 1).pop()?.focus();
+    const next = legendOf(context, plane);
+    if (!refreshed(legend, next)) fill(legend, next);
     fill(status, statusOf(context, plane));
     bar.sync();
   };
   plane.changed.push(tell);
-  state.on(["thumbnails", "borders"], () => plane.alive && tell());
+  state.on(["layer", "borders"], () => plane.alive && tell());
 
-  const element = h(
-    "div",
-    { class: "map-view" },
-    bar.element,
-    h("div", { class: "plane-frame" }, plane.element, zoomButtons(plane)),
-    h("div", { class: "map-below" }, legend, status),
-    way?.element,
-  );
   return {
-    element,
+    element: h(
+      "div",
+      { class: "map-view" },
+      bar.element,
+      h("div", { class: "plane-frame" }, plane.element, zoomButtons(plane)),
+      h("div", { class: "map-below" }, legend, status),
+      path?.element,
+    ),
     enter() {
       plane.resize();
       plane.open().catch(context.fail);
-      way?.enter();
+      path?.enter();
     },
-    leave: () => way?.leave(),
+    leave: () => path?.leave(),
   };
 }
 
-/** @param {Plane} plane */
-export function zoomButtons(plane) {
-  return h(
-    "div",
-    { class: "zoom", role: "group", "aria-label": "Zoom" },
-    h("button", { type: "button", "aria-label": "Closer", onclick: () => zoomPlane(plane, 1.5) }, icon("plus")),
-    h("button", { type: "button", "aria-label": "Farther", onclick: () => zoomPlane(plane, 1 / 1.5) }, icon("minus")),
-    h("button", { type: "button", "aria-label": "Whole map", onclick: () => zoomPlane(plane, 0) }, icon("whole")),
-  );
+/**
+ * Take over what is pressed where the classes are the same, so that the focus stays; tells whether they are.
+ * @param {HTMLElement} legend @param {HTMLElement | null} next
+ */
+function refreshed(legend, next) {
+  const [shown, wanted] = [legend, next].map((each) => /** @type {HTMLElement[]} */ ([...(each?.querySelectorAll(".chip") ?? [])]));
+  const same = (/** @type {HTMLElement} */ chip, /** @type {number} */ i) =>
+    chip.textContent === wanted[i].textContent && chip.style.cssText === wanted[i].style.cssText;
+  if (!shown.length || shown.length !== wanted.length || !shown.every(same)) return false;
+  shown.forEach((chip, i) => chip.setAttribute("aria-pressed", String(wanted[i].getAttribute("aria-pressed"))));
+  const [all, offered] = [legend, next].map((each) => /** @type {HTMLElement | null} */ (each?.querySelector(".button") ?? null));
+  if (!all && offered) shown[0].parentElement?.append(offered);
+  if (all && !offered) {
+    if (/** @type {Document | ShadowRoot} */ (all.getRootNode()).activeElement === all) shown.at(-1)?.focus();
+    all.remove();
+  }
+  return true;
 }
 
 /** @param {Context} context @param {Plane} plane */
 function toolbar({ run, state }, plane) {
-  const choices = mapChoices(run);
-  const pairs = run.free.length > 2;
   const maps = h(
     "select",
     { "aria-label": "Map" },
-    choices.map(({ key, name }) => h("option", { value: key, dir: "auto" }, name.slice(0, 80))),
-    pairs ? h("option", { value: "own" }, "Any two latents…") : null,
+    mapChoices(run).map(({ key, name }) => h("option", { value: key, dir: "auto" }, name.slice(0, 80))),
+    run.free.length > 2 ? h("option", { value: "own" }, "Any two latents…") : null,
   );
   const axes = [0, 1].map((axis) =>
     h(
@@ -95,8 +97,9 @@ function toolbar({ run, state }, plane) {
     { "aria-label": "Colour by", onchange: () => state.set({ colour: run.run.attributes[colours.selectedIndex].name, hidden: new Set() }) },
     run.run.attributes.map(({ name }) => h("option", { dir: "auto" }, name.slice(0, 80))),
   );
-  const borders = check("Borders", (on) => state.set({ borders: on }));
-  const pictures = check("Pictures", (on) => state.set({ thumbnails: on }));
+  const borders = h("input", { type: "checkbox", onchange: () => state.set({ borders: borders.checked }) });
+  const withBorders = h("label", { class: "check" }, borders, "Borders");
+  const layer = layers(state.values.layer, run.run.points.thumbnails !== null, (chosen) => state.set({ layer: chosen }));
   const kind = h("span", { class: "kind" });
   return {
     element: h(
@@ -105,96 +108,40 @@ function toolbar({ run, state }, plane) {
       h("label", { class: "field" }, h("span", null, "Map"), maps),
       pair,
       run.run.attributes.length ? h("label", { class: "field" }, h("span", null, "Colour"), colours) : null,
-      borders.element,
-      run.run.points.thumbnails ? pictures.element : null,
+      layer.element,
+      withBorders,
       kind,
     ),
     sync() {
-      const { map, colour, borders: withBorders, thumbnails } = state.values;
+      const { map, colour } = state.values;
       const own = /^(\d+)x(\d+)$/.exec(map);
       maps.value = own ? "own" : map;
       pair.hidden = !own;
       if (own) axes.forEach((select, i) => (select.value = own[i + 1]));
       colours.selectedIndex = run.run.attributes.findIndex((each) => each.name === colour);
-      borders.input.checked = withBorders;
-      borders.element.hidden = !plane.regions;
-      pictures.input.checked = thumbnails;
-      const name = { pair: "pair", pca: "PCA", tsne: "t-SNE", umap: "UMAP" }[plane.source?.kind ?? "pair"];
-      fill(
-        kind,
-        term(/** @type {any} */ (name), name === "pair" ? "two latents" : name),
-        " · ",
-        plane.source?.exact ? term("exact") : h("span", { class: "warn" }, term("approximate")),
-      );
+      borders.checked = state.values.borders;
+      withBorders.hidden = !plane.regions;
+      layer.show(state.values.layer);
+      const about = GLOSSARY[KINDS[plane.source?.kind ?? "pair"]];
+      const [decodes, how] = plane.source?.exact ? ["Click decodes this exact point", GLOSSARY.exact] : ["Click decodes a nearby blend", GLOSSARY.nearby];
+      fill(kind, explained(decodes, `${about} ${how}`));
     },
   };
 }
 
-/** @param {string} text @param {(on: boolean) => void} onInput */
-function check(text, onInput) {
-  const input = h("input", { type: "checkbox", onchange: () => onInput(input.checked) });
-  return { element: h("label", { class: "check" }, input, text), input };
-}
-
-/** What the colours mean; classes can be hidden. @param {Context} context @param {Plane} plane */
-function legendOf({ run, state }, plane) {
-  const attribute = run.attributes.get(state.values.colour);
-  if (!attribute) return null;
-  const { dark, hidden } = state.values;
-  const { classes } = plane;
-  if (!classes) {
-    const range = attribute.values ? /** @type {[number, number]} */ ([0, attribute.values.length - 1]) : rangeOf(run.labels.get(attribute.name));
-    const colour = colourOf(attribute, dark, range);
-    const stops = Array.from({ length: 12 }, (_, i) => colour(range[0] + ((range[1] - range[0]) * i) / 11));
-    return h(
+/** What stands on the map. @param {State["layer"]} chosen @param {boolean} thumbnails @param {(layer: State["layer"]) => void} onInput */
+function layers(chosen, thumbnails, onInput) {
+  const group = freshId("layer");
+  const names = /** @type {State["layer"][]} */ (Object.keys(LAYERS)).filter((name) => thumbnails || name !== "thumbnails");
+  const inputs = names.map((name) => h("input", { type: "radio", name: group, id: `${group}-${name}`, onchange: () => onInput(name) }));
+  const show = (/** @type {State["layer"]} */ layer) => inputs.forEach((input, i) => (input.checked = names[i] === layer));
+  show(chosen);
+  return {
+    element: h(
       "div",
-      { class: "scale" },
-      h("span", null, said(labelOf(attribute, range[0]))),
-      h("span", { class: "scale-bar", style: { "--stops": stops.join(",") } }),
-      h("span", null, said(labelOf(attribute, range[1]))),
-    );
-  }
-  const colour = colourOf(classes, dark, [0, 1]);
-  const values = (classes.values ?? []).map((text, value) => ({ text: String(text), value }));
-  const unknown = run.labels.get(classes.name)?.some(Number.isNaN);
-  const entries = unknown ? [...values, { text: "unknown", value: -1 }] : values;
-  return h(
-    "div",
-    { class: "chips", role: "group", "aria-label": "Shown classes" },
-    entries.map(({ text, value }) => {
-      const chip = h(
-        "button",
-        {
-          type: "button",
-          class: "chip",
-          "aria-pressed": String(!hidden.has(value)),
-          style: { "--colour": value < 0 ? unknownColour(dark) : colour(value) },
-        },
-        h("span", { class: "dot", "aria-hidden": "true" }),
-        said(text),
-      );
-      chip.addEventListener("click", () => {
-        const next = new Set(state.values.hidden);
-        if (!next.delete(value)) next.add(value);
-        state.set({ hidden: next });
-      });
-      return chip;
-    }),
-    hidden.size ? h("button", { type: "button", class: "button small", onclick: () => state.set({ hidden: new Set() }) }, "Show all") : null,
-  );
-}
-
-/** @param {Context} context @param {Plane} plane */
-function statusOf({ run, state }, plane) {
-  const { total, split } = run.run.points;
-  const words = [`${count(plane.shown)} of ${count(total)} ${split} pictures shown`];
-  if (state.values.thumbnails) {
-    const atlas = atlasOf(run);
-    words.push(`${count(plane.drawn)} of them as pictures${atlas.count < run.count ? `, from the first ${count(atlas.count)}` : ""}`);
-  }
-  const region = plane.regions?.region;
-  return [
-    words.join(", "),
-    region ? [" · areas by the ", term(region.reader === "classifier" ? "classifier" : "10-NN", region.reader === "classifier" ? "latent classifier" : "10 nearest pictures"), ", fainter where less ", term("confidence", "sure")] : null,
-  ];
+      { class: "segments small", role: "radiogroup", "aria-label": "Show" },
+      names.map((name, i) => h("div", { class: "segment" }, inputs[i], h("label", { for: inputs[i].id, "data-tip": LAYERS[name].about }, LAYERS[name].title))),
+    ),
+    show,
+  };
 }

@@ -1,5 +1,5 @@
-"""The command line: one file for each command, words and progress only."""
+"""The command line: words and progress only."""
 
-from distaff.cli.entry import main
+from distaff.cli._entry import main
 
 __all__ = ["main"]

@@ -1,61 +1,99 @@
-"""Pictures and their attributes, from anywhere, as one kind of dataset."""
+"""Images and their attributes, from anywhere, as one kind of dataset."""
 
-from __future__ import annotations
-
-from typing import Any
-
-from pydantic import ValidationError
-
-from distaff.data.attributes import Attribute, AttributeTable, Folds, Kind
-from distaff.data.dataset import ARRAYS, Dataset, Split, assemble
-from distaff.data.images import ArrayImages, Images, PackedImages, SubsetImages
-from distaff.data.options import DataOptions
-from distaff.data.pictures import read_images
-from distaff.data.progress import telling
-from distaff.data.sources import SOURCES, Source, find
-from distaff.errors import InputError, nearest
+from distaff.attributes import Attribute, AttributeTable, Folds, Kind
+from distaff.data import sprites
+from distaff.data._cache import cache_folder, telling
+from distaff.data._celeba import CelebA
+from distaff.data._columns import Labels, read_columns
+from distaff.data._dataset import Dataset, find, load, name_of
+from distaff.data._folder import Folder, TableFile
+from distaff.data._given import Data, as_array
+from distaff.data._hub import HUB, Hub, fetch, reaching
+from distaff.data._identity import Comparison, Fingerprint, compare, digest, fingerprint
+from distaff.data._image_files import changes, decode_opened, read_images
+from distaff.data._images import (
+    ArrayImages,
+    BinaryImages,
+    Images,
+    PackedImages,
+    ResizedImages,
+    SubsetImages,
+    draw_binary,
+)
+from distaff.data._listing import list_images
+from distaff.data._mnist import Digits, FashionMnist, Mnist
+from distaff.data._npz import Npy, Npz
+from distaff.data._pairs import PairSampler, Successors
+from distaff.data._source import (
+    ARRAYS,
+    SOURCES,
+    DataOptions,
+    Found,
+    LeftOut,
+    Opened,
+    PairOptions,
+    Source,
+    Split,
+    find_source,
+)
+from distaff.data._tables import Sheet, read_sheet
 
 __all__ = [
     "ARRAYS",
+    "HUB",
     "SOURCES",
     "ArrayImages",
     "Attribute",
     "AttributeTable",
+    "BinaryImages",
+    "CelebA",
+    "Comparison",
+    "Data",
     "DataOptions",
     "Dataset",
+    "Digits",
+    "FashionMnist",
+    "Fingerprint",
+    "Folder",
     "Folds",
+    "Found",
+    "Hub",
     "Images",
     "Kind",
+    "Labels",
+    "LeftOut",
+    "Mnist",
+    "Npy",
+    "Npz",
+    "Opened",
     "PackedImages",
+    "PairOptions",
+    "PairSampler",
+    "ResizedImages",
+    "Sheet",
     "Source",
     "Split",
     "SubsetImages",
+    "Successors",
+    "TableFile",
+    "as_array",
+    "cache_folder",
+    "changes",
+    "compare",
+    "decode_opened",
+    "digest",
+    "draw_binary",
+    "fetch",
+    "find",
+    "find_source",
+    "fingerprint",
+    "list_images",
     "load",
+    "name_of",
+    "reaching",
+    "read_columns",
     "read_images",
+    "read_sheet",
+    "sprites",
     "telling",
 ]
-
-
-def load(options: DataOptions | str, **settings: Any) -> Dataset:
-    """Load pictures with their attributes and splits.
-
-    Args:
-        options: a source ("mnist", "mnist:DIR", a path) or the whole options.
-        settings: fields of DataOptions, such as `count=1000`; they replace those of `options`.
-
-    Raises:
-        InputError: what is wrong with the options or the data, in one line.
-    """
-    given = {"source": options} if isinstance(options, str) else options.model_dump(exclude_unset=True)
-    unknown = sorted(set(settings) - set(DataOptions.model_fields))
-    if unknown:
-        raise InputError(
-            f"data has no setting {unknown[0]!r}: {nearest(unknown[0], DataOptions.model_fields)}"
-        )
-    try:
-        checked = DataOptions.model_validate({**given, **settings})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(["data", *(str(part) for part in first["loc"])])
-        raise InputError(f"{where}: {first['msg']}") from None
-    return assemble(find(checked), checked)

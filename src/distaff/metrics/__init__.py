@@ -1,53 +1,78 @@
-"""Measures of representations: pure functions of arrays, each `f(codes, factors, ...) -> Score`."""
+"""Measures of representations: pure functions of arrays, each `f(codes, factors, ...) -> Score`.
 
-from distaff.metrics.active_units import active_units
-from distaff.metrics.beta_vae import beta_vae_score
-from distaff.metrics.catalogue import Description, catalogue, describe
-from distaff.metrics.correlation import total_correlation, wasserstein_correlation
-from distaff.metrics.dci import dci
-from distaff.metrics.dcimig import dcimig
-from distaff.metrics.downstream import downstream
-from distaff.metrics.elbo_split import elbo_split
-from distaff.metrics.explicitness import explicitness
-from distaff.metrics.factor_vae import factor_vae_score
-from distaff.metrics.fairness import fairness
-from distaff.metrics.flatness import flatness
-from distaff.metrics.infomec import infoc, infoe, infom, infomec
-from distaff.metrics.information import Information, information
-from distaff.metrics.irs import irs
-from distaff.metrics.iwae import iwae_bound
-from distaff.metrics.jemmig import jemmig
-from distaff.metrics.knn_accuracy import knn_accuracy
-from distaff.metrics.linear_probe import linear_probe
-from distaff.metrics.linearity import linearity
-from distaff.metrics.mcc import mcc
-from distaff.metrics.mig import mig, mig_sup
-from distaff.metrics.modularity import modularity
-from distaff.metrics.mutual_information import code_mutual_information, mutual_information
-from distaff.metrics.posterior_jemmig import posterior_jemmig
-from distaff.metrics.posterior_mig import posterior_mig
-from distaff.metrics.reduced_downstream import reduced_downstream
-from distaff.metrics.sampler import FactorSampler
-from distaff.metrics.sap import sap
-from distaff.metrics.score import Score
-from distaff.metrics.sepin import sepin
-from distaff.metrics.strong_downstream import strong_downstream
-from distaff.metrics.udr import gaussian_kl, udr
-from distaff.metrics.z_max_variance import z_max_variance
-from distaff.metrics.z_min_variance import z_min_variance
+`score` runs those that fit the data; `METRICS` holds all by name, those of other packages included; `metric`
+registers one more.
+"""
+
+from distaff.metrics._borders import (
+    EMPTY,
+    Grid,
+    Strongest,
+    border_lengths,
+    class_pairs,
+    class_paths,
+    grid_over,
+    mean_distance,
+    path_purity,
+    planar_bound,
+    relative_spread,
+    shares_border,
+    strongest,
+    void_depth,
+)
+from distaff.metrics._dci import dci
+from distaff.metrics._downstream import downstream, reduced_downstream
+from distaff.metrics._infomec import infoc, infoe, infom, infomec
+from distaff.metrics._information import (
+    Information,
+    code_mutual_information,
+    information,
+    modularity,
+    mutual_information,
+)
+from distaff.metrics._inputs import Factor, Inputs
+from distaff.metrics._interventions import beta_vae_score, fairness, strong_downstream
+from distaff.metrics._linear_models import sap
+from distaff.metrics._matrices import mcc, model_centrality, udr
+from distaff.metrics._mig import dcimig, jemmig, mig, mig_sup
+from distaff.metrics._posterior_jemmig import posterior_jemmig
+from distaff.metrics._posteriors import iwae_bound, posterior_mig, sepin
+from distaff.metrics._probes import explicitness, knn_accuracy, linear_probe, nearest_rows, pipe
+from distaff.metrics._registry import METRICS, NEEDS, Metric, Score, metric
+from distaff.metrics._run import Results, run, score
+from distaff.metrics._sampler import FactorSampler
+from distaff.metrics._traversals import flatness, irs, linearity, orthogonality
+from distaff.metrics._unsupervised import (
+    active_units,
+    elbo_split,
+    gaussian_kl,
+    log_aggregate,
+    total_correlation,
+    wasserstein_correlation,
+)
+from distaff.metrics._variance_votes import factor_vae_score, z_max_variance, z_min_variance
 
 __all__ = [
-    "Description",
+    "EMPTY",
+    "METRICS",
+    "NEEDS",
+    "Factor",
     "FactorSampler",
+    "Grid",
     "Information",
+    "Inputs",
+    "Metric",
+    "Results",
     "Score",
+    "Strongest",
     "active_units",
     "beta_vae_score",
-    "catalogue",
+    "border_lengths",
+    "class_pairs",
+    "class_paths",
     "code_mutual_information",
     "dci",
     "dcimig",
-    "describe",
     "downstream",
     "elbo_split",
     "explicitness",
@@ -55,6 +80,7 @@ __all__ = [
     "fairness",
     "flatness",
     "gaussian_kl",
+    "grid_over",
     "infoc",
     "infoe",
     "infom",
@@ -66,19 +92,34 @@ __all__ = [
     "knn_accuracy",
     "linear_probe",
     "linearity",
+    "log_aggregate",
     "mcc",
+    "mean_distance",
+    "metric",
     "mig",
     "mig_sup",
+    "model_centrality",
     "modularity",
     "mutual_information",
+    "nearest_rows",
+    "orthogonality",
+    "path_purity",
+    "pipe",
+    "planar_bound",
     "posterior_jemmig",
     "posterior_mig",
     "reduced_downstream",
+    "relative_spread",
+    "run",
     "sap",
+    "score",
     "sepin",
+    "shares_border",
     "strong_downstream",
+    "strongest",
     "total_correlation",
     "udr",
+    "void_depth",
     "wasserstein_correlation",
     "z_max_variance",
     "z_min_variance",

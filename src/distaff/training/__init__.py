@@ -1,7 +1,6 @@
-"""Training on Lightning: batches, callbacks, and the functions that run a recipe."""
+"""Training: one loop on Lightning Fabric, from a recipe to a run folder."""
 
-from distaff.training.devices import is_writer
-from distaff.training.replicas import ReplicaError, train_replicas
-from distaff.training.train import train, wanted_recipe
+from distaff.training._callbacks import Callback
+from distaff.training._train import train
 
-__all__ = ["ReplicaError", "is_writer", "train", "train_replicas", "wanted_recipe"]
+__all__ = ["Callback", "train"]

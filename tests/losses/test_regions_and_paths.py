@@ -1,0 +1,125 @@
+"""Regions and paths: what they cost on codes whose classes are known, and when the labels are gone."""
+
+import math
+
+import pytest
+import torch
+from small_model import ATTRIBUTES, loss_of, make_batch, make_model
+
+from distaff.errors import InputError
+from distaff.latents import Gaussian, Normal
+from distaff.latents import priors as made
+from distaff.losses import KL, Context, Paths, Regions
+
+PAIRS = ((3, 7),)
+
+
+def model_of(size=2, seed=0, **fields):
+    return make_model([Gaussian(size, prior=made.Regions(**fields))], seed=seed)
+
+
+def halves(model):
+    """Divide the plane in two: class 3 right of the vertical, class 7 left of it, no other anywhere."""
+    prior = next(iter(model.latents)).prior
+    prior.slopes.zero_()
+    prior.offsets.fill_(-100.0)
+    prior.offsets[[3, 7]] = 0.0
+    prior.slopes[3, 0], prior.slopes[7, 0] = 2.0, -2.0
+    return prior
+
+
+def one_step(term, model, mean, number=50, labels=None):
+    _, _, step = loss_of([KL()], model, step=number)
+    step.posteriors = {"z": Normal(mean, torch.full_like(mean, -4.0))}
+    step.z, step.number = mean.unsqueeze(0), number
+    if labels is not None:
+        step.batch.labels["digit"] = labels
+    return term(step)
+
+
+def build(part, model):
+    return part.build(Context(model, ATTRIBUTES, 1000, 100)).train()
+
+
+def test_the_cost_is_the_cross_entropy_of_the_labelled():
+    model = model_of()
+    halves(model)
+    mean = torch.tensor([[0.5, 1.0], [-2.0, 0.0], [0.5, 0.0], [1.0, 3.0]])
+    labels = torch.tensor([3.0, 7.0, 7.0, math.nan])
+    found = one_step(build(Regions(weight=10, keep=3, settle=0), model), model, mean, labels=labels)
+    # The logits differ by 4 x; z = 0.5 of class 7 lies 2 on the wrong side.
+    told = [math.log1p(math.exp(-2)), math.log1p(math.exp(-8)), math.log1p(math.exp(2))]
+    kept = [math.log1p(math.exp(-each)) for each in (2, 8, 2, 4)]
+    assert found.columns["regions.digit"].mean().item() == pytest.approx(sum(told) / 3, rel=1e-5)
+    assert found.columns["regions.digit.keep"].mean().item() == pytest.approx(sum(kept) / 4, rel=1e-5)
+    assert found.loss.item() == pytest.approx(10 * sum(told) / 3 + 3 * sum(kept) / 4, rel=1e-5)
+
+
+def test_regions_are_laid_out_once_where_the_classes_lie():
+    model = model_of()
+    prior, term = next(iter(model.latents)).prior, build(Regions(settle=2), model)
+    mean, labels = (
+        torch.tensor([[2.0, 0.1], [2.1, 0.0], [-2.0, 0.0], [-2.1, 0.2]]),
+        torch.tensor([3.0, 3, 7, 7]),
+    )
+    for number in (0, 1):
+        found = one_step(term, model, mean, number, labels)
+        assert found.columns["regions.digit"].mean().item() == pytest.approx(
+            math.log(10)
+        )  # nothing known yet
+    one_step(term, model, mean, 2, labels)
+    chances = prior.class_logits(mean).softmax(1)
+    assert chances[:2, 3].min() > chances[:2, 7].max()
+    assert chances[2:, 7].min() > chances[2:, 3].max()
+    before = prior.slopes.clone()
+    one_step(term, model, -mean, 3, labels)
+    assert torch.equal(prior.slopes, before)
+
+
+def test_without_labels_only_keep_moves_the_codes():
+    model = model_of()
+    halves(model)
+    mean = torch.tensor([[0.5, 0.0], [-0.5, 0.0], [0.2, 1.0], [-0.2, 1.0]], requires_grad=True)
+    unlabelled = torch.full((4,), math.nan)
+    for part, moves in ((Regions(weight=10, settle=0), False), (Regions(keep=1, settle=0), True)):
+        mean.grad = None
+        one_step(build(part, model), model, mean, labels=unlabelled).loss.backward()
+        assert bool(mean.grad.any()) == moves
+    assert mean.grad[0, 0] < 0 < mean.grad[1, 0]  # descent moves both away from the border
+
+
+@pytest.mark.parametrize("extra", [Regions(weight=0), Paths(weight=0)])
+def test_a_weight_of_0_is_the_vae_to_the_bit(extra):
+    found = []
+    for terms, prior in (([KL()], made.Standard()), ([KL(), extra], made.Regions())):
+        model = make_model([Gaussian(4, prior=prior)])
+        loss_of(terms, model, batch=make_batch(8))[0].total.backward()
+        found.append([each.grad for each in model.parameters()])
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+
+
+def test_paths_cost_what_the_third_class_takes_and_change_the_decoder_alone():
+    model = model_of(pairs=PAIRS)
+    prior, term = halves(model), build(Paths(weight=5, points=64), model)
+    mean = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.5], [-1.0, 0.5]])
+    found = one_step(term, model, mean)
+    assert found.loss.item() == pytest.approx(0, abs=1e-5)  # nothing is read but 3 and 7
+    prior.offsets[1] = 0.0  # a third class between them
+    found = one_step(term, model, mean)
+    assert found.loss.item() == pytest.approx(5 * found.columns["paths"].values.item())
+    assert found.columns["paths"].values.item() > 0.05
+    found.loss.backward()
+    assert all(each.grad is None or not each.grad.any() for each in model.encoder.parameters())
+    assert all(each.requires_grad for each in model.parameters())
+    assert any(each.grad is not None and each.grad.any() for each in model.decoder.parameters())
+
+
+def test_paths_are_of_the_pairs_asked_for_or_of_all():
+    assert build(Paths(), model_of(pairs=PAIRS)).pairs.tolist() == [[3, 7]]
+    assert len(build(Paths(), model_of()).pairs) == 45
+
+
+@pytest.mark.parametrize("part", [Regions(), Paths()])
+def test_they_need_a_prior_of_regions(part):
+    with pytest.raises(InputError, match="prior of regions"):
+        loss_of([part], make_model([Gaussian(2)]))

@@ -1,0 +1,78 @@
+"""Signals: at once while nothing is begun, noted afterwards."""
+
+import signal
+import threading
+
+import pytest
+
+from distaff.process import GracefulStop
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def raises(number):
+    return pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_before_anything_is_begun_it_ends_at_once(number):
+    with GracefulStop() as stop:
+        with raises(number) as caught:
+            signal.raise_signal(number)
+        assert number == signal.SIGINT or caught.value.code == 128 + number
+        assert stop.number == number
+        with raises(number):
+            # Somebody swallowed the first.
+            stop.defer()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_is_begun_ends_by_itself_and_a_second_ctrl_c_ends_it_at_once(number):
+    with GracefulStop() as stop:
+        stop.defer()
+        signal.raise_signal(number)
+        assert stop.number == number
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_exception_is_what_the_signal_would_have_raised(number):
+    with GracefulStop() as stop:
+        stop.defer()
+        signal.raise_signal(number)
+        with raises(number) as caught:
+            raise stop.exception()
+    assert number == signal.SIGINT or caught.value.code == 128 + number
+
+
+def test_handlers_are_given_back():
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with GracefulStop():
+        assert [signal.getsignal(each) for each in SIGNALS] != before
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_a_run_that_is_to_outlive_its_terminal_does():
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with GracefulStop() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.number == 0
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+
+
+def test_in_another_thread_nothing_is_heard():
+    before, heard = signal.getsignal(signal.SIGTERM), []
+
+    def listen():
+        with GracefulStop() as stop:
+            stop.defer()
+            heard.append((stop.number, signal.getsignal(signal.SIGTERM)))
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+    assert heard == [(0, before)]
