@@ -1,11 +1,11 @@
-"""How fast distaff trains beside what people would pick instead: the same network, batch and pictures.
+"""How fast distaff trains beside what people would pick instead: the same network, batch and images.
 
 Every side is a process of its own that trains two epochs, the second of which counts. They take turns, so
 that what the machine does meanwhile meets all alike. Medians of ROUNDS, and the median of the ratios round by
 round. distaff is the command as it ships, with its history, validation, checkpoints and, on a terminal, its
 progress.
 
-Then the same for what a trained model is used for: codes of pictures, pictures of codes, new pictures.
+Then the same for what a trained model is used for: codes of images, images of codes, new images.
 
 pythae and Keras come into environments of their own under build/peers when they can be installed; else their
 columns stay empty. Usage: python benchmarks/engine.py [ROUNDS [NETWORK...]]
@@ -30,8 +30,7 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from distaff.data import load
-from distaff.data.options import DataOptions
-from distaff.training.precision import has_bfloat16
+from distaff.training._devices import has_bfloat16
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "peers"
@@ -45,15 +44,15 @@ TASKS = {
     "conv": ("conv: {channels: [32, 32, 64, 64], hidden: [256]}", 10, 64, 64, 12_800),
     "keras": ("keras: {channels: [32, 64], hidden: [16]}", 2, 28, 128, 12_800),
 }
-"""Network, latents, side of the pictures, batch, pictures of an epoch."""
+"""Network, latents, side of the images, batch, images of an epoch."""
 EPOCHS = 2
 USES = ("train", "encode", "decode", "generate")
 Seconds = dict[str, float]
 
 
-def pictures(side: int, count: int) -> np.ndarray:
+def sprites(side: int, count: int) -> np.ndarray:
     """Return sprites, cut to their middle where smaller ones are wanted: uint8 [n, 1, side, side]."""
-    drawn = load(DataOptions(source="sprites", count=count)).images.take(slice(0, count))
+    drawn = load("sprites", count=count).images.take(slice(0, count))
     edge = (drawn.shape[2] - side) // 2
     return np.ascontiguousarray(drawn[:, :, edge : edge + side, edge : edge + side])
 
@@ -130,7 +129,7 @@ def matmul_peak(dtype: torch.dtype) -> float:
 
 
 def operations(task: str) -> float:
-    """Return the floating point operations of a picture's step of training, forward and backward."""
+    """Return the floating point operations of an image's step of training, forward and backward."""
     _, _, side, batch, _ = TASKS[task]
     model, images = VAE(task), torch.rand(batch, 1, side, side)
     with FlopCounterMode(display=False) as counter:
@@ -149,8 +148,8 @@ def main(rounds: int, chosen: list[str]) -> None:
     tables["train"].add_column("share of the matmul peak", justify="right")
     for task in chosen:
         _, _, side, batch, count = TASKS[task]
-        data = folder / f"{task}-pictures.npy"
-        np.save(data, pictures(side, count))
+        data = folder / f"{task}-images.npy"
+        np.save(data, sprites(side, count))
         sides = {"textbook": (Path(sys.executable), "textbook.py")}
         sides |= {
             peer: (python, PEERS[peer][0])
@@ -160,7 +159,7 @@ def main(rounds: int, chosen: list[str]) -> None:
         seconds: dict[str, list[Seconds]] = {name: [] for name in ("distaff", *sides)}
         peaks = []
         for _ in range(rounds):
-            peaks.append(matmul_peak(torch.bfloat16 if has_bfloat16() else torch.float32))
+            peaks.append(matmul_peak(torch.bfloat16 if has_bfloat16("cpu") else torch.float32))
             seconds["distaff"].append(our_seconds(task, data, folder))
             for name, (python, script) in sides.items():
                 seconds[name].append(script_seconds(python, script, task, data, batch, EPOCHS))

@@ -13,11 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 import distaff
-from distaff.explorer import shown
-from distaff.explorer.blocks import Bundle
-from distaff.explorer.bundle import make_bundle
-from distaff.explorer.document import to_html
-from distaff.explorer.server import serve
+from distaff.analysis import _choice
+from distaff.explorer import Bundle, make_bundle, serve
+from distaff.explorer._bundle import to_html
 
 CLIENTS, SECONDS = 200, 30.0
 STEPS, TRIES, FRAMES = 50, 50, 240
@@ -36,11 +34,11 @@ new MutationObserver(() => {
   if (root && !root.hasAttribute("aria-busy") && !window.opened) window.opened = performance.now();
 }).observe(document, {subtree: true, childList: true, attributes: true});
 """
-"""Notes when the first picture is there and every control works."""
+"""Notes when the first image is there and every control works."""
 
 CHANGES = """async (tries) => {
-  const canvas = document.querySelector("canvas[aria-label^='The picture that']");
-  const {state, run, show} = distaff;
+  const canvas = document.querySelector("canvas[aria-label^='The image decoded']");
+  const {state, run, edit} = distaff;
   const block = run.attributeBlocks[0];
   const found = [];
   const content = () => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.join();
@@ -48,7 +46,7 @@ CHANGES = """async (tries) => {
     await new Promise((resolve) => setTimeout(resolve, 30));
     const before = content();
     const started = performance.now();
-    show(run.write(state.values.code, {[block.attribute]: i % 3}));
+    edit({code: run.write(state.values.code, {[block.attribute]: i % 3})});
     for (let frames = 1; frames < 100; frames++) {
       await new Promise(requestAnimationFrame);
       if (content() === before) continue;
@@ -137,22 +135,22 @@ def pages(folder: Path) -> Table:
             page.close()
         size = (folder / "page.html").stat().st_size / 1e6
         add(table, f"interactive, a page of {size:.1f} MB", "1,500 ms", opened, "ms")
-        add(table, "an attribute to its picture, 64 x 64", "2 frames", changes[:, 0], "frames")
+        add(table, "an attribute to its image, 64 x 64", "2 frames", changes[:, 0], "frames")
         add(table, "", "", changes[:, 1], "ms")
-        add(table, "decoding one picture, 64 x 64", "10 ms", decodes, "ms")
+        add(table, "decoding one image, 64 x 64", "10 ms", decodes, "ms")
         latents = {"data.count": 6000, "network": "conv", "latent.gaussian.size": 10}
-        # So lightly bound that no latent is idle.
+        # With so small a weight no latent is unused.
         plain = small_bundle(folder, "vae", "sprites", **latents, **{"loss.kl.weight": 0.001})
         grids = []
         for _ in range(5):
-            page = open_page(browser, plain, folder, "#view=numbers")
+            page = open_page(browser, plain, folder, "#view=metrics")
             grids.append(page.evaluate(GRID))
             page.close()
         took, longest, rows, columns = (list(each) for each in zip(*grids, strict=True))
-        add(table, f"a grid of {rows[0]} x {columns[0]} pictures", "1,000 ms", took, "ms")
+        add(table, f"a grid of {rows[0]} x {columns[0]} images", "1,000 ms", took, "ms")
         add(table, "the longest that it blocks the page", "50 ms", longest, "ms")
-        shown.MOST = POINTS
-        many = {"data.count": int(POINTS * 1.25), "data.test": 0.8, "data.valid": 0.05, "network": "mlp"}
+        _choice.MEASURED = POINTS
+        many = {"data.count": int(POINTS * 1.3), "data.test": 0.8, "data.valid": 0.05, "network": "mlp"}
         wide = small_bundle(folder, "beta-vae", "sprites", **many, **{"latent.gaussian.size": 2})
         assert wide.manifest["runs"][0]["points"]["count"] == POINTS
         page = open_page(browser, wide, folder, "#view=map")

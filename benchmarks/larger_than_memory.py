@@ -1,6 +1,6 @@
 """Training on a set that does not fit in memory: its speed against a set that does, and the memory it takes.
 
-The large set is a sparse file: 20 GiB to every reader, of which 1 GiB spread over it are real pictures that
+The large set is a sparse file: 20 GiB to every reader, of which 1 GiB spread over it are real images that
 lie on the disk, and the rest are holes that take no room. The file is dropped from the system's cache first,
 where the system allows that. Every measurement is a process of its own.
 """
@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 SIDE, BATCH = 64, 128
-PICTURE = SIDE * SIDE
+IMAGE = SIDE * SIDE
 GIB = 2**30
 LARGE, REAL, PIECE, SMALL = 20 * GIB, GIB, 2**22, 2**28
-"""Bytes: the large set, its real pictures, how many of them lie together, and the set kept in memory."""
+"""Bytes: the large set, its real images, how many of them lie together, and the set kept in memory."""
 NETWORKS = {"mlp": ({"mlp": {"hidden": [128]}}, 700, 3), "conv": ("conv", 100, 2)}
 """Networks, steps and rounds: one so small that reading weighs most, and the one that recipes use."""
 FIRST = 50
@@ -45,7 +45,7 @@ def resident():
 
 source, network, steps, first, batch, out, measured = sys.argv[1:]
 settings = {"network": json.loads(network), "train.batch": int(batch), "train.valid_every": 10**6,
-            "train.pictures_every": 10**6, "train.checkpoint_every": 10**6}
+            "train.images_every": 10**6, "train.checkpoint_every": 10**6}
 run = distaff.train("vae", data=source, settings=settings, steps=int(steps), out=out, progress=False)
 history = run.history()
 rows = (history["split"] == "train") & (history["step"] >= int(first))
@@ -59,16 +59,16 @@ print(json.dumps(found))
 
 
 def make(path: Path, size: int) -> None:
-    """Write a .npy of `size` bytes of pictures, of which at most REAL are not holes."""
-    shape = (size // PICTURE, SIDE, SIDE)
+    """Write a .npy of `size` bytes of images, of which at most REAL are not holes."""
+    shape = (size // IMAGE, SIDE, SIDE)
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         start, rng = file.tell(), np.random.default_rng(0)
         file.truncate(start + size)
         real = min(REAL, size)
-        for place in np.linspace(0, size - PIECE, real // PIECE).astype(int) // PICTURE * PICTURE:
+        for place in np.linspace(0, size - PIECE, real // PIECE).astype(int) // IMAGE * IMAGE:
             file.seek(start + int(place))
-            spots = rng.integers(0, 256, (PIECE // PICTURE, 8, 8), dtype=np.uint8)
+            spots = rng.integers(0, 256, (PIECE // IMAGE, 8, 8), dtype=np.uint8)
             file.write(spots.repeat(8, axis=1).repeat(8, axis=2).tobytes())
         file.flush()
         os.fsync(file.fileno())
@@ -104,7 +104,7 @@ def main() -> None:
         "of it file",
         "evaluate",
     )
-    table = Table(*titles, title=f"{LARGE / GIB:.0f} GiB of {SIDE} x {SIDE} pictures, batch {BATCH}")
+    table = Table(*titles, title=f"{LARGE / GIB:.0f} GiB of {SIDE} x {SIDE} images, batch {BATCH}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         small, large = folder / "small.npy", folder / "large.npy"

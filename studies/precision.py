@@ -19,7 +19,6 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import distaff
 from distaff.evaluation import evaluate
-from distaff.model import build
 from distaff.recipe import Recipe, load_recipe
 from distaff.run import Run
 
@@ -47,7 +46,7 @@ def textbook(recipe: Recipe, out: Path) -> Run:
     """Train a recipe's autoencoder by a plain loop and write the run."""
     dataset = distaff.data.load(recipe.data)
     attributes, shape = dataset.attributes.attributes, dataset.images.shape[1:]
-    model, objective = build(recipe, attributes, shape)
+    model, objective = recipe.build(attributes, shape)
     images = torch.from_numpy(dataset.images.take(dataset.splits["train"])).float() / 255
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     torch.manual_seed(recipe.train.seed)

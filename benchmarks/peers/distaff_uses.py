@@ -1,4 +1,4 @@
-"""A run of distaff in use. Prints the seconds of each use of all pictures."""
+"""A run of distaff in use. Prints the seconds of each use of all images."""
 
 import sys
 

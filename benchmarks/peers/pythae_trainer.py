@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 import torch
-from networks import LATENTS, bodies
 from pythae.models import VAE, VAEConfig
 from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
@@ -15,6 +14,8 @@ from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from pythae.trainers.training_callbacks import TrainingCallback
 from torch import nn
 from uses import BATCH, report
+
+from networks import LATENTS, bodies
 
 
 class Encoder(BaseEncoder):

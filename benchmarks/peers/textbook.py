@@ -5,11 +5,12 @@ import time
 
 import numpy as np
 import torch
-from networks import VAE
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 from uses import BATCH, report
+
+from networks import VAE
 
 
 def main(name: str, data: str, batch: int, epochs: int) -> None:

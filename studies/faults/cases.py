@@ -15,9 +15,9 @@ SMALL = {
 }
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "few labels, their share of each batch, patience": (
+    "few labels, their share of each batch, early stopping": (
         "supervised",
-        {"data.labelled": 0.3, "train.labelled_share": 0.5, "train.patience": 2, "train.valid_every": 4,
+        {"data.labelled": 0.3, "train.labelled_share": 0.5, "train.early_stopping": 2, "train.valid_every": 4,
          "train.lr": 0.05, "train.precision": "32"},
     ),
     "conditional, bfloat16, a moving learning rate": (
@@ -28,7 +28,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "class-separated",
         {"train.checkpoint_every": 1000, "train.checkpoint_minutes": 0.001},
     ),
-    "no validation pictures, clipped gradient": (
+    "no validation images, clipped gradient": (
         "beta-vae",
         {"data.valid": 0, "train.gradient_clip": 1.0},
     ),

@@ -17,7 +17,7 @@ from typing import Any
 import distaff
 
 OURS = str(Path(distaff.__file__).parent)
-WRITING = ("files.py", "checkpoint.py", "lock.py", "run.py")
+WRITING = ("files.py", "_folder.py", "run.py")
 """The files of distaff's own code that write the run folder."""
 
 
@@ -52,7 +52,7 @@ class Lines:
 
     def _call(self, frame: Any, _event: str, _argument: Any) -> Any:
         path = frame.f_code.co_filename
-        if not path.startswith(OURS) or path.endswith("interrupt.py"):
+        if not path.startswith(OURS) or path.endswith("process.py"):
             return None
         return self._line if not self.writing or path.endswith(WRITING) else None
 
@@ -82,6 +82,7 @@ def forked(work: Callable[[], Any], moment: float = 0.0, act: Callable[[int], No
                 )
             os.dup2(saying, 1)
             os.dup2(saying, 2)
+            sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
             result = work()
             os.write(writing, json.dumps(result).encode())
             code = 0

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from distaff import InputError, Run
-from distaff.training.checkpoint import read
+from distaff.training._folder import read_checkpoint
 
 
 def problems(folder: Path, *, checkpoints: bool = True) -> list[str]:
@@ -40,13 +40,15 @@ def _open(file: Path, run: Run) -> None:
             assert len(run.history()["step"])
         case "model.safetensors":
             assert run.model
-        case "environment.json" | "broken.json":
+        case "images.npz":
+            assert run.fingerprint
+        case "environment.json" | "diverged.json":
             assert run.read_json(file.name)
         case _ if file.suffix == ".ckpt":
-            assert read(file)
+            assert read_checkpoint(file)
         case _ if file.suffix in {".png", ".gif"}:
-            with Image.open(file) as picture:
-                picture.load()
+            with Image.open(file) as image:
+                image.load()
         case _:
             raise ValueError("nobody knows this file")
 
@@ -58,24 +60,24 @@ def essence(folder: Path) -> dict[str, Any]:
             {name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)
         ]
     digest = hashlib.sha256()
-    _feed(digest, read(folder / "checkpoint.ckpt"))
+    _feed(digest, read_checkpoint(folder / "checkpoint.ckpt"))
     return {
         "weights": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
         "history": rows,
         "state": digest.hexdigest(),
-        "pictures": len(list(folder.glob("figures/training.gif"))),
+        "images": len(list(folder.glob("figures/training.gif"))),
         "finished": Run(folder).is_finished,
     }
 
 
 def _feed(digest: Any, value: Any) -> None:
-    """Take in a run's state: model, optimiser, callbacks; not how long it took, nor Lightning's counts."""
+    """Take in a run's state: model, optimiser, history, early stopping; not how long it took."""
     if isinstance(value, torch.Tensor):
         digest.update(f"{value.dtype} {list(value.shape)}".encode())
         digest.update(value.contiguous().numpy().tobytes())
     elif isinstance(value, dict):
         for name in sorted(value, key=str):
-            if name not in {"seconds", "loops", "epoch"}:
+            if name != "seconds":
                 digest.update(str(name).encode())
                 _feed(digest, value[name])
     elif isinstance(value, (list, tuple)):

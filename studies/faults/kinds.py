@@ -18,8 +18,9 @@ from folder import problems
 from mounts import Disk
 from trial import Bench, Verdict, coded, train
 
+from distaff import Run
 from distaff.cli import main
-from distaff.training.checkpoint import read
+from distaff.training._folder import read_checkpoint
 
 TRIES = 10
 """How often a run is killed until it has a checkpoint to damage."""
@@ -37,19 +38,20 @@ def killed(bench: Bench) -> Verdict:
 
 
 def stopped(number: int) -> Trial:
-    """The process is asked to end; it must save, say how to go on and exit with 0."""
+    """The process is asked to end; it must save, say how to continue and exit with 128 + the signal."""
 
     def trial(bench: Bench) -> Verdict:
         case, folder = bench.a_case(), bench.folder()
         ended, moment = bench.struck(case, folder, lambda pid: _signal(pid, number))
-        verdict = Verdict(moment=moment, struck="Stopped" in ended.said or ended.code != 0)
-        if ended.code == -number and not folder.exists():
-            # It had not yet come to listening: what Python and the shell make of a signal by themselves.
+        verdict = Verdict(moment=moment, struck=ended.code != 0)
+        if ended.code == -number and (not folder.exists() or Run(folder).is_finished):
+            # It did not listen yet, or no longer: what the system makes of a signal; to a shell, 128 + it.
             pass
-        elif ended.code != 0 or "Traceback" in ended.said:
+        elif ended.code not in {0, 128 + number} or "Traceback" in ended.said:
             verdict.lost.append(f"exit {ended.code}: {ended.said[-600:]}")
-        elif not folder.exists() and "Stopped before training began" not in ended.said:
-            verdict.lost.append(f"said nothing: {ended.said[-300:]}")
+        saved = ended.code != 0 and (folder / "model.safetensors").exists() and not Run(folder).is_finished
+        if saved and not ("Stopped at step" in ended.said and "continue with: distaff train" in ended.said):
+            verdict.lost.append(f"did not say how to continue: {ended.said[-300:]}")
         return bench.resumed(case, folder, verdict)
 
     return trial
@@ -165,38 +167,37 @@ def damaged(bench: Bench) -> Verdict:
     return bench.resumed(case, folder, verdict)
 
 
-def broken(bench: Bench) -> Verdict:
-    """The loss is no longer a finite number from some step on; resuming must not try it again."""
+def diverged(bench: Bench) -> Verdict:
+    """The loss is no longer finite from some step on; resuming must not try it again."""
     case, folder = bench.a_case(), bench.folder()
-    step = int(bench.random.integers(2, 60))
+    path, step = folder / "diverged.json", int(bench.random.integers(2, 60))
     # Large enough for the squares of the weights to leave float32.
     rate = f"{{steps: {{at: {{0: 1.0e-3, {step}: 1.0e+30}}}}}}"
 
     def work() -> int:
-        return main(
-            [*words(case, **{"train.lr": rate, "train.patience": "null"}), "--out", str(folder), "--resume"]
-        )
+        more = {"train.lr": rate, "train.early_stopping": "null"}
+        return main([*words(case, **more), "--out", str(folder), "--resume"])
 
     first = coded(forked(work))
     verdict = Verdict(problems(folder), moment=f"step {step}")
-    told = json.loads((folder / "broken.json").read_text()) if (folder / "broken.json").exists() else {}
-    if first.code != 2 or f"{told.get('what')} was no longer a finite number from step" not in first.said:
+    told = json.loads(path.read_text()) if path.exists() else {}
+    if first.code != 2 or f"Training diverged: {told.get('what')} became" not in first.said:
         verdict.lost.append(f"exit {first.code}: {first.said[-300:]}")
         return verdict
     verdict.exact = step < told["step"] <= step + 3
     checkpoint = folder / "checkpoint.ckpt"
     if checkpoint.exists():
-        kept = read(checkpoint)
+        kept = read_checkpoint(checkpoint)
         weights = safetensors.torch.load_file(folder / "model.safetensors")
-        verdict.exact &= kept["global_step"] == told["kept_step"] <= told["step"]
-        verdict.exact &= all(torch.equal(kept["state_dict"][name], weights[name]) for name in weights)
+        verdict.exact &= kept["step"] == told["kept_step"] <= told["step"]
+        verdict.exact &= all(torch.equal(kept["module"][name], weights[name]) for name in weights)
     again = coded(forked(work))
-    if again.code != 2 or "would break again" not in again.said:
+    if again.code != 2 or "and would again" not in again.said:
         verdict.lost.append(f"tried again: exit {again.code}: {again.said[-300:]}")
-    (folder / "broken.json").unlink()
+    path.unlink()
     coded(forked(work))
-    # Checkpoints by time lie elsewhere the second time; what breaks, and when, is the same.
-    second = json.loads((folder / "broken.json").read_text())
+    # Checkpoints by time lie elsewhere the second time; what diverges, and when, is the same.
+    second = json.loads(path.read_text())
     verdict.exact &= all(second[name] == told[name] for name in ("what", "step"))
     return verdict
 
@@ -234,5 +235,5 @@ KINDS: dict[str, tuple[str, Trial]] = {
     "damage": ("kill -9, then a damaged checkpoint", damaged),
     "two": ("second process on the folder", two),
     "watch": ("others read the folder meanwhile", watched),
-    "broken": ("loss that is no longer finite", broken),
+    "diverged": ("loss that is no longer finite", diverged),
 }

@@ -127,7 +127,7 @@ class Bench:
 
 
 def train(case: str, folder: Path, moment: float = 0.0, act: Callable[[int], Any] | None = None) -> Ended:
-    """Train a case, or go on with it, in a fork, as the command line does."""
+    """Train a case, or continue it, in a fork, as the command line does."""
     return coded(forked(lambda: _train(case, folder), moment, act))
 
 
