@@ -5,7 +5,7 @@ import pytest
 
 from distaff.data import Attribute, AttributeTable, PairOptions, Successors, load
 from distaff.data._pairs import pair_sampler
-from distaff.errors import InputError
+from distaff.errors import InputError, UnknownAttributeError
 
 PEOPLE = Attribute(name="person", kind="categorical", values=tuple("abcde"))
 GLASSES = Attribute(name="glasses", kind="categorical", values=("no", "yes"))
@@ -32,6 +32,15 @@ def test_partners_agree_on_the_columns_that_are_named_and_on_nothing_else():
     assert 0.4 < differ.mean() < 0.6
     assert np.isin(partners, rows).all()
     assert not notes
+
+
+def test_auto_is_the_first_attribute_with_classes():
+    labels, rows = table(), np.arange(200)
+    first = next(each.name for each in labels.attributes if each.size)
+    asked, auto = (pairs_of(PairOptions(same=same), labels, rows)[1] for same in ((first,), "auto"))
+    assert np.array_equal(asked, auto)
+    with pytest.raises(UnknownAttributeError, match=r"data\.pairs\.same"):
+        pair_sampler(labels.select([]), rows, PairOptions(same="auto"))
 
 
 def test_partners_follow_within_the_same_sequence():

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from distaff.attributes import AttributeTable
+from distaff.attributes import AttributeTable, first_attribute
 from distaff.data._images import Rows
 from distaff.data._source import PairOptions
 from distaff.errors import InputError, UnknownAttributeError
@@ -218,23 +218,27 @@ def pair_sampler(
         InputError: no attribute has classes, or `pairs` does not fit those that have.
     """
     classes = [attribute.name for attribute in labels.attributes if attribute.size]
-    for name in pairs.same or ():
+    same = pairs.same
+    if same == "auto":
+        known = {attribute.name: attribute for attribute in labels.attributes}
+        same = (first_attribute(known, "data.pairs.same"),)
+    for name in same or ():
         if name not in classes:
             raise UnknownAttributeError("data.pairs.same", name, classes)
     if pairs.within is not None:
         sequences = None
-        if pairs.same:
-            values = np.nan_to_num(labels.select(pairs.same).values, nan=-1)
+        if same:
+            values = np.nan_to_num(labels.select(same).values, nan=-1)
             sequences = np.unique(values, axis=0, return_inverse=True)[1].reshape(-1)
         return Successors(rows, pairs.within, sequences), ()
     if not classes:
         raise InputError("data.pairs: the data have no attribute with classes, so no images can agree on any")
-    classes = list(pairs.same or classes)
+    classes = list(same or classes)
     table = labels.select(classes)
     sampler = PairSampler(table.values, rows, pairs, classes)
     notes = []
     numbers = [name for name in labels.names if name not in classes]
-    if numbers and not pairs.same:
+    if numbers and not same:
         notes.append(f"pairs may differ in the continuous attributes ({', '.join(numbers)})")
     lost = len(rows) - len(sampler.anchors)
     if lost:

@@ -31,8 +31,9 @@ class PairOptions(Record):
         "uniform",
         description="which attributes may differ: so many, these names, or uniform (1 to all but one)",
     )
-    same: tuple[str, ...] | None = Field(
-        None, description="the attributes that agree, whatever else differs, in place of `changed`"
+    same: Literal["auto"] | tuple[str, ...] | None = Field(
+        None,
+        description="the attributes that agree, whatever else differs, in place of `changed`; or auto",
     )
     within: int | None = Field(
         None,
