@@ -1,5 +1,7 @@
 """What columns of labels mean: kinds, missing cells, and that what is left out is named with its reason."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -214,6 +216,93 @@ def test_what_is_left_out_is_named_and_refused_if_it_is_wanted(column, says):
     assert read_columns(columns, len(column), "here", DataOptions(source="x")).attributes.names == ("good",)
     with pytest.raises(InputError, match=f"here: column 'odd': .*{says}"):
         read_columns(columns, len(column), "here", DataOptions(source="x", attributes=("odd",)))
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers", "note"),
+    [
+        (["10%", "2.5 %", "30%"], [10, 2.5, 30], "the unit of '10%' is left out"),
+        (["1.5 kg", "2 kg", "-3 kg"], [1.5, 2, -3], "the unit of '-3 kg' is left out"),
+        (["$5", "$6.50", "$ 7"], [5, 6.5, 7], "the unit of '$ 7' is left out"),
+        (["2,5 cm", "3 cm"], [2.5, 3], "the unit of '2,5 cm' is left out"),
+        (["1,234.5", "2,000,000.0", "3.25"], [1234.5, 2e6, 3.25], "'1,234.5' is read as 1234.5"),
+        (["1.234,5", "2.000,0", "3,25"], [1234.5, 2000, 3.25], "'1.234,5' is read as 1234.5"),
+    ],
+)
+def test_units_and_parted_thousands_are_numbers_and_said(column, numbers, note):
+    attribute, values, notes = read("size", column)
+    assert attribute.kind == "continuous"
+    assert values.tolist() == numbers
+    assert any(note in each for each in notes)
+
+
+@pytest.mark.parametrize(
+    "column", [["5 kg", "6 g"], ["1 star", "2 stars"], ["5A", "6A"], ["10%", "20"], ["12:30 h", "13:45 h"]]
+)
+def test_texts_without_one_unit_are_classes(column):
+    attribute, _, _ = read("size", column)
+    assert (attribute.kind, attribute.values) == ("categorical", tuple(sorted(column)))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["123456789012345678901", "123456789012345678902"],
+        ["1.2", "9007199254740993"],
+        np.array([2**60, 2**60 + 1]),
+        np.array([2**63, 2**63 + 1], dtype=np.uint64),
+        np.array([-(2**60), -(2**60) - 1]),
+    ],
+)
+def test_numbers_too_long_for_a_float_are_told_apart_as_texts(column):
+    attribute, values, _ = read("patient", column)
+    assert attribute.values == tuple(sorted(map(str, column)))
+    assert [attribute.label(value) for value in values] == [str(each) for each in column]
+
+
+@pytest.mark.parametrize(
+    ("column", "note"),
+    [
+        (["1", "2", "3", "unknown"], "'unknown' is no number, as most cells are, so all are classes"),
+        (["5", "6", "7", "<5", "8"], "'<5' is no number, as most cells are"),
+        (["a|b", "a", "b"], "cells such as 'a|b' may name several classes"),
+        (["cat, dog", "dog", "mouse; cat"], "cells such as 'cat, dog' may name several classes"),
+        (["Caf\u00e9", "Cafe\u0301"], "are read as different classes"),
+    ],
+)
+def test_cells_that_are_probably_meant_otherwise_are_told(column, note):
+    attribute, _, notes = read("x", column)
+    assert attribute.kind == "categorical"
+    assert any(note in each for each in notes)
+
+
+@pytest.mark.parametrize("column", [["Paris, France", "Lyon, France"], ["a;b", "c;d"], ["1", "2", "3"]])
+def test_cells_that_mean_what_they_say_need_no_word(column):
+    assert read("x", column)[2] == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        (["+", "-", "+"], "every label is '[+]'; read as missing labels: '-' [(]1[)]"),
+        (["nan", "None"], "every cell is empty; read as missing labels: 'nan' [(]1[)], 'None'"),
+        ([f"id{n}" for n in range(30)], "30 different texts for 30 images are ids or notes"),
+    ],
+)
+def test_the_reason_of_a_lost_column_tells_all(column, says):
+    assert re.search(says, read("odd", column))
+
+
+def test_bytes_in_another_encoding_are_refused():
+    with pytest.raises(InputError, match="here: column 'x' holds bytes that are no UTF-8"):
+        read("x", np.array(["\u00e9".encode("latin-1"), b"b"]))
+
+
+def test_a_column_that_is_not_asked_for_may_hold_anything():
+    columns = {"good": np.arange(4) % 2, "odd": np.array([1.5, np.inf, 2, 3])}
+    found = read_columns(columns, 4, "here", DataOptions(source="x", attributes=("good",)))
+    assert found.attributes.names == ("good",)
+    assert "infinite number in row 1" in found.left_out[0].reason
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ Names of folders are classes, whatever they look like. In a table or an array:
 - Texts are classes in sorted order (categorical), unless nearly all are different, such as ids and notes.
 - Whole numbers of at most 50 different values are classes: categorical if they are 0 and 1, or -1 and 1, or
   if the column is called label, class, digit or the like; else ordinal. Under such a name more of them are
-  classes too. Numbers with leading zeros are texts.
-- Other numbers are continuous.
+  classes too. Numbers with leading zeros are texts, as are whole numbers that a float cannot hold.
+- Other numbers are continuous, also in per cent, in money, or with one unit after a space.
 - Missing are empty cells, NaN, and the spellings of MISSING, unless `data.missing` gives others. -1 is
   missing only under a name such as label, beside the classes 0, 1, ..., K - 1 of at least three: elsewhere it
   is a value.
@@ -15,9 +15,11 @@ Names of folders are classes, whatever they look like. In a table or an array:
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +41,26 @@ LABELS = frozenset(
 """Names under which whole numbers are classes without an order."""
 MISSING = frozenset(
     {"", "NA", "N/A", "n/a", "na", "#N/A", "#NA", "<NA>", "null", "NULL", "Null", "None", "nan", "NaN", "NAN"}
-    | {"-nan", "-NaN", "-", "--", "?", "."}
+    | {"-nan", "-NaN", "-", "--", "?", ".", "NaT", "N.A.", "n.a."}
+    | {"#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!"}
 )
 """How tables spell a missing label."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
+THOUSANDS_AND_PART = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+")
+COMMA_FOR_POINT = str.maketrans(",.", ".,")
+LONG = re.compile(r"[+-]?\d{16,}")
+WITH_UNIT = re.compile(
+    r"(?P<before>[$€£¥]?)\s*(?P<number>[+-]?[\d.,]*\d)(?P<after>\s*%|\s*[$€£¥°]|\s+[^\W\d]\S*|)"
+)
+EXACT = 10**15
+"""Whole numbers below it are all different as floats; LONG are the texts of others."""
+IDS = 20
+"""Texts of which more are no classes if nearly every image has its own."""
+SEVERAL = re.compile(r"\s*[|;,]\s*")
+"""What parts the classes of a cell that names several."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +123,15 @@ def read_columns(
         try:
             attribute, numbers = reader.read(column)
         except Uninformative as error:
+            reason = "; ".join([str(error), *reader.notes])
             if name in (options.attributes or ()):
-                raise InputError(f"{where}: column {name!r}: {error}; it cannot be an attribute") from None
-            left.append(LeftOut.of("column", [name], str(error)))
+                raise InputError(f"{where}: column {name!r}: {reason}; it cannot be an attribute") from None
+            left.append(LeftOut.of("column", [name], reason))
             continue
         except InputError as error:
+            if options.attributes is not None and name not in options.attributes:
+                left.append(LeftOut.of("column", [name], f"it {error}"))
+                continue
             raise InputError(f"{where}: column {name!r} {error}") from None
         attributes.append(attribute)
         values.append(numbers[:, None])
@@ -144,13 +163,19 @@ class _Reader:
         if column.dtype.kind == "b":
             column = column.astype(str)
         if column.dtype.kind == "S":
-            column = np.char.decode(column.astype(bytes), "utf-8", "replace")
+            try:
+                column = np.char.decode(column.astype(bytes), "utf-8")
+            except UnicodeDecodeError:
+                raise InputError("holds bytes that are no UTF-8; save texts") from None
+        if column.dtype.kind in "iu" and self.kind in {None, "categorical"} and _too_long(column):
+            # As floats, two such ids would be one class.
+            column = column.astype(str)
         if column.dtype.kind != "U":
             return self._numbers(self._missing_numbers(column.astype(np.float64)))
         texts = np.char.strip(column.astype(str))
         missing = texts == "" if self.always else np.isin(texts, tuple(self.missing))
         spelled = Counter(texts[missing & (texts != "")].tolist())
-        if spelled and not missing.all():
+        if spelled:
             cells = ", ".join(f"{text!r} ({count:,})" for text, count in spelled.most_common(5))
             self.notes.append(f"read as missing labels: {cells}")
         known = np.unique(texts[~missing])
@@ -164,6 +189,8 @@ class _Reader:
     def _as_numbers(self, known: Texts) -> Numbers | None:
         """Return the number that each text is; None unless all are numbers."""
         if self.kind == "categorical" and any(LEADING_ZERO.match(text) for text in known):
+            return None
+        if self.kind in {None, "categorical"} and any(LONG.fullmatch(text) for text in known):
             return None
         if not len(known):
             return np.empty(0)
@@ -181,9 +208,29 @@ class _Reader:
                 )
             self.notes.append(f"the comma of {str(commas[0])!r} is read as a decimal point")
             return np.char.replace(known, ",", ".").astype(np.float64)
+        plain = None if self.kind == "categorical" else self._plain(known)
+        if plain is not None:
+            return plain
         if self.kind in {"continuous", "ordinal", "circular"}:
             odd = next(text for text in known if not NUMBER.fullmatch(text))
             raise InputError(f"is not {self.kind}, since the cell {str(odd)[:40]!r} is no number")
+        return None
+
+    def _plain(self, known: Texts) -> Numbers | None:
+        """Return the numbers of texts that part thousands, or that all have one unit; None of others."""
+        parts = [WITH_UNIT.fullmatch(text) for text in known]
+        units = {(each["before"], each["after"].strip()) if each else None for each in parts}
+        unit = units.pop() if len(units) == 1 else None
+        if unit is not None and any(unit):
+            self.notes.append(f"the unit of {str(known[0])!r} is left out, so that labels are numbers")
+            return self._as_numbers(np.array([each["number"] for each in parts if each], dtype=str))
+        for written in (known.tolist(), [text.translate(COMMA_FOR_POINT) for text in known]):
+            found = [text for text in written if THOUSANDS_AND_PART.fullmatch(text)]
+            bare = [text.replace(",", "") for text in written]
+            if found and all(map(NUMBER.fullmatch, bare)):
+                example = float(found[0].replace(",", ""))
+                self.notes.append(f"{str(known[written.index(found[0])])!r} is read as {example:.12g}")
+                return np.array(bare, dtype=np.float64)
         return None
 
     def _classes(
@@ -199,15 +246,25 @@ class _Reader:
             places = np.arange(len(known))
         if self.kind is None:
             self._check_informative(len(known), known)
-            if len(known) > max(CLASSES, (~missing).sum() // 2):
-                raise Uninformative(self._too_many(texts, missing, known))
+            several = _several(known)
+            own = len(known) > max(IDS, 0.9 * (~missing).sum())
+            if own or len(known) > max(CLASSES, (~missing).sum() // 2):
+                raise Uninformative(several or self._too_many(texts, missing, known))
+            odd = [str(text) for text in known if not NUMBER.fullmatch(text)]
+            if several:
+                self.notes.append(several)
+            elif 0 < 2 * len(odd) < len(known):
+                self.notes.append(
+                    f"{odd[0][:40]!r} is no number, as most cells are, so all are classes; data.missing may "
+                    "name it"
+                )
         elif not len(known):
             raise Uninformative("every cell is empty")
         elif len(known) == 1:
             self.notes.append(f"{labels[0]!r} is the only class")
         alike: dict[str, list[str]] = {}
         for label in map(str, labels):
-            alike.setdefault(" ".join(re.split(r"[\s_]+", label.casefold().strip())), []).append(label)
+            alike.setdefault(_alike(label), []).append(label)
         for same in (each for each in alike.values() if len(each) > 1):
             shown = " and ".join(map(repr, same[:3]))
             self.notes.append(f"{shown} are read as different classes; make them one if they mean the same")
@@ -217,7 +274,9 @@ class _Reader:
 
     def _numbers(self, numbers: Numbers) -> tuple[Attribute, npt.NDArray[np.float32]]:
         if np.isinf(numbers).any():
-            raise InputError(f"holds an infinite number in row {int(np.isinf(numbers).argmax())}")
+            row = int(np.isinf(numbers).argmax())
+            at = f"row {row}" if self.names is None else self.names[row]
+            raise InputError(f"holds an infinite number in {at}; empty the cell or leave out the column")
         different = np.unique(numbers[~np.isnan(numbers)])
         whole = bool(np.all(different == np.rint(different)))
         named = self.name.lower() in LABELS
@@ -299,6 +358,29 @@ class _Reader:
             f"{len(known):,} different texts for {(~missing).sum():,} images are ids or notes and no classes "
             "(data.kinds can say that they are)"
         )
+
+
+def _alike(label: str) -> str:
+    """Return what labels have in common that a reader takes for the same."""
+    return " ".join(re.split(r"[\s_]+", unicodedata.normalize("NFKC", label).casefold().strip()))
+
+
+def _several(known: Texts) -> str:
+    """Say that a cell may name several classes at once, if other cells name each of them; else nothing."""
+    parts = {str(text): SEVERAL.split(text) for text in known if not DECIMAL_COMMA.fullmatch(text)}
+    counts = Counter(part for each in parts.values() for part in set(each))
+    for text, each in parts.items():
+        if len(each) > 1 and all(part and counts[part] > 1 for part in each):
+            return (
+                f"cells such as {text[:40]!r} may name several classes, and each such text is a class of its "
+                "own; write a column of 0 and 1 for each class"
+            )
+    return ""
+
+
+def _too_long(column: npt.NDArray[Any]) -> bool:
+    """Tell whether whole numbers are too long for a float."""
+    return bool((column >= EXACT).any() or (column <= -EXACT).any())
 
 
 def _part(different: Numbers) -> float:
