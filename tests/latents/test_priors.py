@@ -121,6 +121,26 @@ def test_the_encoder_learns_through_a_vamp_prior_and_posteriors_are_kept_only_in
         assert prior.components() is not prior.components()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.load_state_dict({k: v * 2 for k, v in model.state_dict().items()}),
+        lambda model: model.double(),
+    ],
+)
+def test_posteriors_that_a_vamp_prior_keeps_are_forgotten_with_the_weights(change):
+    # Loading the best weights in evaluation left the prior of the weights before them.
+    model = vae(Vamp(4)).eval()
+    prior = model.latents["z"].prior
+    with torch.no_grad():
+        before = prior.components()
+        change(model)
+        after = prior.components()
+        fresh = model.encode(prior.inputs.clamp(0, 1))["z"]
+    assert after is not before
+    assert torch.equal(after.mean, fresh.mean)
+
+
 def test_a_vamp_prior_starts_from_training_images():
     model = vae(Vamp(3))
     images = torch.rand(10, *SHAPE)

@@ -8,9 +8,9 @@ from small_model import loss_of, make_batch, make_model
 from torch import nn
 
 from distaff.errors import InputError
-from distaff.latents import Batch, Gaussian, LatentSpace, Normal, Softmax
+from distaff.latents import L2, Batch, Detach, Gaussian, LatentSpace, Normal, Softmax, TeacherForcing
 from distaff.latents.priors import Mixture
-from distaff.losses import Bound, Step
+from distaff.losses import GECO, KL, Bound, ControlledKL, Reconstruction, Step
 from distaff.losses._bound import BoundTerm
 
 LOG_P = -1.515512
@@ -118,3 +118,25 @@ def test_a_code_without_a_density_has_no_bound():
         loss_of([Bound(5)], make_model([Softmax(attributes=("digit",))]))
     with pytest.raises(InputError, match="samples"):
         Bound(0)
+
+
+@pytest.mark.parametrize(
+    ("term", "match"),
+    [
+        (KL(4), "bound and kl both hold the divergence"),
+        (ControlledKL(target=20), "bound and controlled_kl both hold the divergence"),
+        (Reconstruction(), "bound and reconstruction both hold the reconstruction"),
+        (GECO(target=90), "bound and geco both hold the reconstruction"),
+    ],
+)
+def test_what_a_bound_holds_has_no_second_weight(term, match):
+    with pytest.raises(InputError, match=match):
+        loss_of([Bound(5), term], make_model([Gaussian(3)]))
+
+
+def test_a_code_that_is_written_instead_of_drawn_has_no_bound():
+    latent = L2(attributes=("slant",), rules=[TeacherForcing()])
+    with pytest.raises(InputError, match="rule 'teacher_forcing' of latent 'slant' writes codes"):
+        loss_of([Bound(5)], make_model([latent]))
+    loss, _, _ = loss_of([Bound(5)], make_model([L2(attributes=("slant",), rules=[Detach()])]))
+    assert loss.total.isfinite()

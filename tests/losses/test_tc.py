@@ -41,6 +41,17 @@ def test_weights_add_to_one_with_the_own_posterior_at_one_over_n(estimator):
 
 
 @pytest.mark.parametrize("estimator", ["mss", "exchangeable"])
+def test_a_batch_of_one_image_says_nothing_of_others(estimator):
+    # A last batch may hold one image: its only posterior has all the weight, so MI and TC are 0, not log N.
+    one = Normal(Q.mean[:1], Q.log_variance[:1])
+    mi, tc, dim_kl = split(one, Z[:1], log_weights(estimator, 1, 10).double())
+    assert mi.item() == pytest.approx(0, abs=1e-6)
+    assert tc.item() == pytest.approx(0, abs=1e-6)
+    prior = Normal(torch.zeros(1, 2).double(), torch.zeros(1, 2).double()).log_prob(Z[:1])
+    assert dim_kl.item() == pytest.approx((one.log_prob(Z[:1]) - prior).item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["mss", "exchangeable"])
 def test_equal_posteriors_have_neither_information_nor_total_correlation(estimator):
     q = Normal(torch.ones(6, 3), torch.zeros(6, 3))
     mi, tc, _ = split(q, torch.randn(6, 3), log_weights(estimator, 6, 500))

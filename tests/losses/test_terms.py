@@ -1,15 +1,25 @@
 import pytest
 import torch
-from small_model import ATTRIBUTES, NAN, loss_of, make_batch, make_model
+from small_model import ATTRIBUTES, NAN, SHAPE, loss_of, make_batch, make_model
 
 from distaff.errors import InputError
-from distaff.latents import Gaussian
+from distaff.latents import Batch, Gaussian, Gumbel, QuantisedLatent, Softmax, Sphere
 from distaff.losses import (
+    GECO,
     KL,
+    MMD,
+    TC,
+    Bound,
     Classify,
     Column,
     Context,
+    ControlledKL,
+    Discriminator,
+    Hessian,
+    Marginal,
+    Moments,
     Objective,
+    Quantise,
     Reconstruction,
     Supervise,
     Term,
@@ -210,3 +220,52 @@ def test_auto_is_the_first_attribute_with_classes(model):
     assert Classify().resolved(ATTRIBUTES) == Classify("digit")
     with pytest.raises(InputError, match="has none"):
         Classify().resolved({"slant": ATTRIBUTES["slant"]})
+
+
+ALL_TERMS = {
+    "kl": ([Gaussian(4)], [KL()]),
+    "free": ([Gaussian(4)], [KL(free_bits=0.1, free_per="image")]),
+    "controlled_kl": ([Gaussian(4)], [ControlledKL(target=3)]),
+    "geco": ([Gaussian(4)], [KL(), GECO(target=3)]),
+    "bound": ([Gaussian(4)], [Bound(5)]),
+    "minibatch": ([Gaussian(4)], [KL(), TC()]),
+    "discriminator": ([Gaussian(4)], [TC(by=Discriminator(hidden=(8,)))]),
+    "kernel": ([QuantisedLatent(4)], [TC(by="kernel")]),
+    "moments": ([Gaussian(4)], [Moments()]),
+    "rbf": ([Gaussian(4)], [MMD()]),
+    "imq": ([Gaussian(4)], [MMD(kernel="imq")]),
+    "marginal": ([Gaussian(4)], [Marginal(memory=4)]),
+    "quantise": ([QuantisedLatent(4)], [Quantise(), Hessian()]),
+    "classify": ([Gaussian(4)], [Classify("digit", weight=-2)]),
+    "supervise": ([Softmax(attributes=("digit",))], [Supervise()]),
+    "gumbel": ([Gumbel(3), Sphere(3)], [KL()]),
+}
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])
+@pytest.mark.parametrize("name", ALL_TERMS)
+def test_every_term_is_finite_for_one_image_without_a_label_and_for_any_encoder(name, scale):
+    """A last batch may hold one image, and an encoder may say anything."""
+    latent, terms = ALL_TERMS[name]
+    model = make_model(latent)
+    with torch.no_grad():
+        model.head.weight.mul_(scale)
+        model.head.bias.mul_(scale)
+    for batch in (Batch(torch.rand(1, *SHAPE), {"digit": torch.tensor([NAN])}), make_batch()):
+        loss, objective, _ = loss_of(terms, model, batch)
+        loss.total.backward()
+        assert loss.total.isfinite()
+        assert all(column.mean().isfinite() for column in loss.columns.values())
+        gradients = [each.grad for each in (*model.parameters(), *objective.parameters())]
+        assert all(each.isfinite().all() for each in gradients if each is not None)
+
+
+def test_a_capacity_above_what_classes_can_hold_is_told_and_cut(caplog):
+    model = make_model([Gumbel(4)])
+    above, _, _ = loss_of([Reconstruction(0.0), KL(capacity=5.0)], model)
+    assert "class hold at most 1.3863 nats, so that is the capacity, not 5" in caplog.text
+    caplog.clear()
+    most, _, _ = loss_of([Reconstruction(0.0), KL(capacity=1.3863)], model)
+    assert above.total.item() == pytest.approx(most.total.item(), abs=1e-4)
+    loss_of([KL(capacity=5.0)], make_model([Gumbel(4), Gaussian(2)]))
+    assert not caplog.text

@@ -245,3 +245,19 @@ def test_variants_are_named() -> None:
     assert 0.5 <= float(metrics.explicitness(codes, factors, variant="per_class")) <= 1
     sampler = FactorSampler.from_arrays(codes, factors)
     assert 0 <= float(metrics.beta_vae_score(sampler, solver="liblinear", num_train=200, num_test=100)) <= 1
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (7, 6), (10, 3)])
+def test_rounding_takes_no_score_out_of_its_range(sizes: tuple[int, int]) -> None:
+    # mig and dcimig were 1 + 2e-16 here, mcc 1 + 4e-16, and the Wasserstein correlation -4e-15.
+    factors = np.stack(np.meshgrid(*map(range, sizes), indexing="ij"), -1).reshape(-1, 2)
+    for name in ("mig", "mig_sup", "jemmig", "dcimig", "mutual_information", "mcc", "modularity", "irs"):
+        assert 0 <= METRICS[name](factors * 1.0, factors).value <= 1
+    assert metrics.wasserstein_correlation(factors * 1.0).value >= 0
+
+
+def test_text_is_classes_also_where_numbers_are_binned() -> None:
+    codes, factors = entangled(0)
+    names = np.array(["c", "a", "b", "e", "d"])[factors]
+    assert metrics.irs(codes, names).value == pytest.approx(metrics.irs(codes, factors).value, abs=1e-12)
+    assert metrics.mig(codes, names, factor_bins=20).value == pytest.approx(metrics.mig(codes, names).value)

@@ -140,14 +140,18 @@ class PowerSpherical(Directional):
 
     def log_normaliser(self) -> Tensor:
         """Return log Z in nats: [b]."""
-        whole = self.alpha + self.beta
-        gammas = torch.lgamma(self.alpha) - torch.lgamma(whole)
-        return -(whole * math.log(2) + gammas + self.beta * math.log(math.pi))
+        return self._log_normaliser().to(self.kappa.dtype)
+
+    def _log_normaliser(self) -> Tensor:
+        alpha, beta = _wide(self.alpha), _wide(self.beta)
+        gammas = torch.lgamma(alpha) - torch.lgamma(alpha + beta)
+        return -((alpha + beta) * math.log(2) + gammas + beta * math.log(math.pi))
 
     def entropy(self) -> Tensor:
         """Return the entropy in nats: [b]."""
-        digammas = torch.digamma(self.alpha) - torch.digamma(self.alpha + self.beta)
-        return -(self.log_normaliser() + self.kappa * (math.log(2) + digammas))
+        alpha = _wide(self.alpha)
+        digammas = torch.digamma(alpha) - torch.digamma(alpha + self.beta)
+        return -(self._log_normaliser() + self.kappa * (math.log(2) + digammas)).to(self.kappa.dtype)
 
     def cosines(self, draws: int, generator: torch.Generator | None) -> Tensor:
         """Draw 2 Beta(alpha, beta) - 1: [draws, b]."""
@@ -158,8 +162,8 @@ class PowerSpherical(Directional):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Return log q(z | x) on the sphere: [..., b, d] -> [..., b]."""
-        cosine = (z * self.mu).sum(-1).clamp(-1 + 1e-6, 1)
-        return self.log_normaliser() + self.kappa * torch.log1p(cosine)
+        cosine = _wide((z * self.mu).sum(-1).clamp(-1 + 1e-6, 1))
+        return (self._log_normaliser() + self.kappa * torch.log1p(cosine)).to(self.kappa.dtype)
 
 
 class VonMisesFisher(Directional):
@@ -230,6 +234,15 @@ class VonMisesFisher(Directional):
         """Return log q(z | x) on the sphere: [..., b, d] -> [..., b]."""
         away = 1 - (z * self.mu).sum(-1)
         return -log_area(self.mu.shape[1]) - self._log_integral - self.kappa * away
+
+
+def _wide(numbers: Tensor) -> Tensor:
+    """Return numbers in double precision, where the device has it.
+
+    Terms as large as kappa log kappa nearly cancel: in single precision they leave 0.01 nats at a kappa of
+    10,000.
+    """
+    return numbers if numbers.device.type == "mps" else numbers.double()
 
 
 def _away(angle: Tensor) -> Tensor:

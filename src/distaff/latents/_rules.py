@@ -51,6 +51,8 @@ class Rule(Part):
     """Changes the posterior of one latent in training."""
 
     family: ClassVar[str] = "rule"
+    keeps_density: ClassVar[bool] = True
+    """Whether codes are drawn from the posterior's density still; without it there is no bound."""
 
     def check(self, block: Block) -> None:
         """Raise InputError when the rule does not fit the latent. Does nothing by default."""
@@ -86,6 +88,7 @@ class TeacherForcing(Rule):
     """
 
     tag: ClassVar[str] = "teacher_forcing"
+    keeps_density: ClassVar[bool] = False
     share: float = Field(default=1.0, ge=0, le=1)
 
     def check(self, block: Block) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -47,6 +47,8 @@ class PriorModule(nn.Module, ABC):
     """Whether `kl` has a column for each dimension, [b, d], or one for the whole latent, [b, 1]."""
     attribute: str | None = None
     """The attribute whose class a code tells by `class_logits`, if any."""
+    most_nats: float = math.inf
+    """The largest divergence that a posterior can have; classes have log K."""
 
     def kl(self, q: Posterior, z: Tensor, labels: Labels) -> Tensor:
         """Return KL(q(z | x) || p(z)) in nats: [b, d] exact, or [b, 1] by the codes z [draws, b, d].
@@ -147,6 +149,8 @@ class ClassPrior(PriorModule):
         super().__init__()
         self.classes, self.size, self._write = classes, size, write
         self.per_dimension = head == "normal"
+        if head != "normal":
+            self.most_nats = math.log(classes)
 
     def kl(self, q: Posterior, z: Tensor, labels: Labels) -> Tensor:
         """Return KL(q(class | x) || uniform) [b, 1], or that of a normal head for each number [b, k]."""
@@ -156,11 +160,11 @@ class ClassPrior(PriorModule):
         assert isinstance(head, Categorical)
         log_q = head.logits.log_softmax(1)
         entropy = -(log_q.exp() * log_q).sum(1, keepdim=True)
-        return (torch.log(torch.full_like(entropy, self.classes)) - entropy).clamp(min=0)
+        return (math.log(self.classes) - entropy).clamp(min=0)
 
     def log_prob(self, z: Tensor, labels: Labels | None = None) -> Tensor:
         """Return the log of 1 over the number of classes: [..., b]."""
-        return torch.full(z.shape[:-1], -float(torch.tensor(float(self.classes)).log()), device=z.device)
+        return torch.full(z.shape[:-1], -math.log(self.classes), device=z.device)
 
     def sample(
         self, n: int, generator: torch.Generator | None, device: torch.device, labels: Labels | None = None
@@ -250,6 +254,16 @@ class VampModule(PriorModule):
         """Forget the posteriors of the pseudo-inputs: the weights may have changed since."""
         self._kept = None
         return super().train(mode)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Self:
+        # Moved to another device or precision.
+        self._kept = None
+        return super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call,no-any-return]
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        # Given other weights, as the encoder is.
+        self._kept = None
+        super()._load_from_state_dict(*args, **kwargs)
 
     def components(self) -> Normal:
         """Return the posteriors of the pseudo-inputs, [K, d]; computed once where nothing learns."""

@@ -27,6 +27,7 @@ class BoundTerm(TermModule):
     """-(logsumexp_k log w_k - log k), the mean over groups of k draws."""
 
     explains = True
+    diverges = True
 
     def __init__(self, part: Bound) -> None:
         super().__init__()
@@ -121,4 +122,10 @@ class Bound(Term):
                 raise InputError(
                     f"loss.bound: the code of latent {block.name!r} has no density; use gaussian latents"
                 )
+            for rule in block.rules:
+                if not rule.keeps_density:
+                    raise InputError(
+                        f"loss.bound: the rule {rule.tag!r} of latent {block.name!r} writes codes that were "
+                        "not drawn, which have no density; remove it, or write kl in place of bound"
+                    )
         return BoundTerm(self)

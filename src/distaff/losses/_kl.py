@@ -15,6 +15,7 @@ resumed run goes on exactly.
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -26,6 +27,7 @@ from distaff.latents import Normal
 from distaff.losses._objective import Column, Context, Step, Term, TermModule, Values
 from distaff.schedules import Weight, as_schedule
 
+logger = logging.getLogger(__name__)
 Penalty = Literal["square", "abs"]
 RESERVED = frozenset({"loss", "lr", "step", "seconds", "split", "reconstruction"})
 """Columns that every history has."""
@@ -34,13 +36,23 @@ RESERVED = frozenset({"loss", "lr", "step", "seconds", "split", "reconstruction"
 class KLTerm(TermModule):
     """weight x KL(q(z | x) || p(z)), summed over the dimensions of the chosen blocks."""
 
-    def __init__(self, part: KL, blocks: list[str]) -> None:
+    diverges = True
+
+    def __init__(self, part: KL, blocks: list[str], most: float) -> None:
         super().__init__()
-        self.part, self.blocks, self.name = part, blocks, part.name or "kl"
+        self.part, self.blocks, self.name, self.most = part, blocks, part.name or "kl", most
         self.columns = {self.name: f"KL(q(z | x) || p(z)) of {', '.join(blocks)}, nats per image"}
         self.schedules = {self.name: as_schedule(part.weight)}
         if part.capacity is not None:
             self.schedules[f"{self.name}.capacity"] = as_schedule(part.capacity)
+            asked = max(as_schedule(part.capacity).levels)
+            if asked > most + 1e-3:
+                logger.warning(
+                    "loss.kl.capacity: %s hold at most %.4f nats, so that is the capacity, not %g",
+                    ", ".join(blocks),
+                    most,
+                    asked,
+                )
 
     def per_dimension(self, step: Step) -> Tensor:
         """Return the nats of every column for every image: [b, d]."""
@@ -68,7 +80,7 @@ class KLTerm(TermModule):
         mean = (free.clamp(min=part.free_bits) if part.free_bits else free).mean(0)
         loss = mean.sum() / (nats.shape[1] if part.average else 1)
         if part.capacity is not None:
-            loss = (loss - step.value(part.capacity)).abs()
+            loss = (loss - min(step.value(part.capacity), self.most)).abs()
         return Values(step.value(part.weight) * loss, {self.name: Column(nats.sum(1))})
 
 
@@ -110,7 +122,8 @@ class KL(Term):
                 raise InputError(
                     f"loss.kl.blocks: no latent called {name!r} has a divergence; {nearest(name, known)}"
                 )
-        return KLTerm(self, blocks)
+        most = sum(context.model.latents[name].prior.most_nats for name in blocks)
+        return KLTerm(self, blocks, most)
 
 
 class GECOTerm(TermModule):
@@ -164,6 +177,7 @@ class GECO(Term):
 class ControlTerm(TermModule):
     """beta x KL, beta = sigmoid-shaped in the error plus its integral, within [least, most]."""
 
+    diverges = True
     integral: Tensor
 
     def __init__(self, part: ControlledKL, kl: KLTerm) -> None:

@@ -150,12 +150,14 @@ class TermModule(nn.Module, ABC):
         schedules: the schedules that move its numbers, by the name that the history shows them under.
         draws: how many codes it needs for each image.
         explains: whether it holds the reconstruction of the images, so that none is added.
+        diverges: whether it holds the divergence of the codes to their prior.
     """
 
     columns: Mapping[str, str]
     schedules: Mapping[str, Schedule]
     draws: int = 1
     explains: bool = False
+    diverges: bool = False
 
     @abstractmethod
     def forward(self, step: Step) -> Values:
@@ -204,6 +206,7 @@ class Objective(nn.Module):
     def __init__(self, terms: Sequence[Term], context: Context) -> None:
         super().__init__()
         built = [term.build(context) for term in terms]
+        _refuse_twice([(part.tag, term) for part, term in zip(terms, built, strict=True)])
         if not any(term.explains for term in built):
             built.insert(0, Reconstruction().build(context))
         names = [name for term in built for name in term.columns]
@@ -236,6 +239,17 @@ class Objective(nn.Module):
         total = reduce(operator.add, (each.loss for each in values.values()))
         columns = {name: column for each in values.values() for name, column in each.columns.items()}
         return Loss(total, columns, {name: each.loss for name, each in values.items()})
+
+
+def _refuse_twice(named: Sequence[tuple[str, TermModule]]) -> None:
+    """Refuse a second reconstruction, and a divergence beside a bound, which it is no bound with."""
+    for one, whole in named:
+        for other, term in named:
+            if term is whole or not whole.explains:
+                continue
+            for held, what in ((term.explains, "reconstruction"), (term.diverges, "divergence")):
+                if held and (whole.diverges or what == "reconstruction"):
+                    raise InputError(f"loss: {one} and {other} both hold the {what}; remove one of them")
 
 
 class ReconstructionTerm(TermModule):

@@ -92,7 +92,8 @@ class HessianTerm(TermModule):
         shape = (draws, *z.shape)
         signs = torch.randint(2, shape, generator=generator, device=z.device).to(z.dtype) * 2 - 1
         normal = torch.randn(shape, generator=generator, device=z.device, dtype=z.dtype)
-        away = STEP * z.std(0).clamp(min=1e-3) * torch.cat([signs, normal])
+        # That of n codes, not of n - 1: a last batch of one image has a deviation, too.
+        away = STEP * z.std(0, correction=0).clamp(min=1e-3) * torch.cat([signs, normal])
         middle, up, down = (model.decode(each, condition) for each in (z, z + away, z - away))
         second = (up - 2 * middle + down) / STEP**2
         mixed, whole = (each.var(0).sum() for each in torch.split(second, draws))

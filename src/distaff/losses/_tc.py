@@ -69,14 +69,16 @@ def log_weights(estimator: str, batch: int, images: int, device: torch.device | 
 
     mws: 1 / (B N) everywhere. mss: 1 / N for the own posterior, (N - M) / (N M) for one other and 1 / M for
     the rest, with M = B - 1. exchangeable: 1 / N and (N - 1) / (N M), the mean of mss over which other is the
-    one.
+    one. A batch of one image knows no other posterior, so that its own has all the weight but under mws.
 
     >>> log_weights("exchangeable", 4, 10).exp().sum().round().item()
     4.0
     """
-    others = max(batch - 1, 1)
+    others = batch - 1
     if estimator == "mws":
         return torch.full((batch, batch), -math.log(batch * images), device=device)
+    if not others:
+        return torch.zeros((1, 1), device=device)
     own = torch.eye(batch, device=device)
     weights = own / images + (1 - own) * (images - 1) / (images * others)
     if estimator == "mss":
@@ -228,7 +230,8 @@ def kernel_tc(z: Tensor) -> Tensor:
     n, size = z.shape
     factor = (4 / ((size + 2) * n)) ** (1 / (size + 4))
     # A latent that does not vary has a kernel as good as any other.
-    width = z.std(0).clamp(min=1e-4) * factor
+    # That of n codes, not of n - 1: a last batch of one image has a deviation, too.
+    width = z.std(0, correction=0).clamp(min=1e-4) * factor
     log_kernels = -0.5 * ((z.unsqueeze(1) - z) / width).square()
     joint = torch.logsumexp(log_kernels.sum(2), 1)
     marginals = torch.logsumexp(log_kernels, 1).sum(1)

@@ -72,8 +72,10 @@ def plug_in(counts: Ints) -> tuple[float, float]:
     outer = filled.sum(axis=1)[:, None] * filled.sum(axis=0)[None, :]
     cells = filled > 0
     joint = filled[cells]
-    mutual = (joint * np.log(joint * total / outer[cells])).sum() / total
-    return max(0.0, float(mutual)), entropy(joint)
+    mutual = float((joint * np.log(joint * total / outer[cells])).sum() / total)
+    # Rounding is kept within the bounds that hold: a share of an entropy is never above 1.
+    most = min(entropy(filled.sum(axis=0)), entropy(filled.sum(axis=1)))
+    return min(max(0.0, mutual), most), max(entropy(joint), most)
 
 
 def information(

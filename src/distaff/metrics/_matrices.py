@@ -67,7 +67,7 @@ def _one_minus_entropy(importance: Floats) -> Floats:
         return np.ones(len(importance))
     shares = importance + _FLOOR
     shares = shares / shares.sum(axis=1, keepdims=True)
-    return np.asarray(1 + (shares * np.log(shares)).sum(axis=1) / np.log(shares.shape[1]))
+    return np.asarray(np.clip(1 + (shares * np.log(shares)).sum(axis=1) / np.log(shares.shape[1]), 0, 1))
 
 
 def _weights(importance: Floats) -> Floats:
@@ -128,7 +128,7 @@ def correlations(first: Floats, second: Floats, method: Method = "pearson") -> F
         from scipy.stats import rankdata
 
         first, second = rankdata(first, axis=0), rankdata(second, axis=0)
-    return np.asarray(standardised(first).T @ standardised(second)) / len(first)
+    return np.clip(standardised(first).T @ standardised(second) / len(first), -1, 1)
 
 
 @metric(needs=("codes", "numbers"))

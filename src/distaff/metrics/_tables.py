@@ -124,8 +124,8 @@ def check_classes(
     Args:
         factors: the table [n, K].
         points: rows the codes have.
-        bins: histogram every factor into so many equal-width bins first, which admits continuous factors;
-            None takes values as they are.
+        bins: histogram every factor of numbers into so many equal-width bins first, which admits continuous
+            ones; None takes values as they are, as are texts, which have no order.
         least: fewest values each factor must take; 2 unless the metric can do with a one-valued factor.
         name: what to call the table in a message.
 
@@ -145,7 +145,7 @@ def check_classes(
 
 def _labels(column: NDArray[Any], k: int, bins: int | None, name: str) -> tuple[Ints, NDArray[Any]]:
     kind = column.dtype.kind
-    if kind in "US" and bins is None:
+    if kind in "US":
         found, labels = np.unique(column, return_inverse=True)
         return labels.astype(np.int64), found
     if kind not in "biuf":

@@ -28,7 +28,7 @@ def gaussian_wasserstein_correlation(covariance: ArrayLike) -> float:
     C = _check_covariance(covariance)
     scale = np.sqrt(np.diag(C))
     roots = np.linalg.eigvalsh(C * np.outer(scale, scale))
-    return float(2 * np.trace(C) - 2 * np.sqrt(np.clip(roots, 0, None)).sum())
+    return max(0.0, float(2 * np.trace(C) - 2 * np.sqrt(np.clip(roots, 0, None)).sum()))
 
 
 def _check_covariance(covariance: ArrayLike) -> Floats:
