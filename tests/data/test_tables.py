@@ -243,6 +243,151 @@ def test_tables_called_train_and_test_are_the_split(root):
     assert labels_of(dataset) == EXPECTED
 
 
+@pytest.mark.parametrize("column", ["Usage", "phase", "dataset", "Data Split"])
+def test_a_column_of_nothing_but_parts_is_the_split_whatever_its_name(root, column):
+    rows = [(a, b, "test" if int(a[:-4]) >= 15 else "Train") for a, b in ROWS]
+    (root / "metadata.csv").write_text(csv(rows, header=("file_name", "species", column)))
+    dataset = load(str(root))
+    assert [dataset.names[row] for row in dataset.splits["test"]] == NAMES[15:]
+    assert dataset.attributes.names == ("species",)
+
+
+def test_a_split_of_unknown_parts_is_told(root):
+    rows = [(a, b, "holdout" if int(a[:-4]) >= 15 else "train") for a, b in ROWS]
+    (root / "metadata.csv").write_text(csv(rows, header=("file_name", "species", "split")))
+    dataset = load(str(root))
+    assert dataset.attributes.names == ("species", "split")
+    assert any("split: read as labels and no split, since 'holdout'" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("written", ["{:05}", "{}", "{}.0", "{:03}"])
+@pytest.mark.parametrize("name", ["id", "Image Index", "ImageID", "img-id"])
+def test_numbers_name_files_whatever_their_zeros(tmp_path, written, name):
+    for index in range(12):
+        image(tmp_path / f"{index:04}.png", index)
+    rows = [(written.format(index), "ab"[index % 2]) for index in range(12)]
+    (tmp_path / "labels.csv").write_text(csv(rows, header=(name, "species")))
+    dataset = load(str(tmp_path))
+    assert labels_of(dataset) == {f"{index:04}.png": "ab"[index % 2] for index in range(12)}
+    assert any("'1" in note or "'0" in note for note in dataset.notes)
+
+
+def test_a_number_names_the_file_that_is_called_so_first(tmp_path):
+    for index, name in enumerate(("1", "01", "001", "2")):
+        image(tmp_path / f"{name}.png", index)
+    rows = [("1", "a"), ("01", "b"), ("001", "c"), ("2", "d")]
+    (tmp_path / "labels.csv").write_text(csv(rows, header=("id", "species")))
+    assert labels_of(load(str(tmp_path))) == {f"{name}.png": value for name, value in rows}
+
+
+def test_quotes_behind_a_space_are_no_part_of_a_label(root):
+    lines = ["file_name, species", *(f'{a}, "{b}"' for a, b in ROWS)]
+    (root / "metadata.csv").write_text("\n".join(lines))
+    assert labels_of(load(str(root))) == EXPECTED
+
+
+def test_rows_without_an_image_are_named_and_left_out_only_if_asked(root):
+    (root / "metadata.csv").write_text(csv([*ROWS, ("", "a")]))
+    with pytest.raises(InputError, match="row 22 names no image in the column 'file_name'; fill the cell"):
+        load(str(root))
+    dataset = load(str(root), skip_bad=True)
+    assert labels_of(dataset) == EXPECTED
+    assert "left out the row 22: metadata.csv names no image there" in dataset.notes
+
+
+def test_columns_that_name_other_files_are_no_labels(root):
+    rows = [(a, f"masks/{a}", b) for a, b in ROWS]
+    (root / "metadata.csv").write_text(csv(rows, header=("image", "mask", "species")))
+    dataset = load(str(root))
+    assert dataset.attributes.names == ("species",)
+    assert "name image files" in (dataset.why_left_out("mask") or "")
+
+
+@pytest.mark.parametrize("folders", ["{}", "{}_images", "images-{}", "seg_{0}/seg_{0}", "{0}/{0}"])
+@pytest.mark.parametrize("labelled_by", ["folders", "tables"])
+def test_folders_called_after_parts_are_the_split(tmp_path, folders, labelled_by):
+    for part, n in (("train", 8), ("test", 4)):
+        inside = tmp_path / folders.format(part)
+        kinds = ["ab"[index % 2] for index in range(n)]
+        for index, kind in enumerate(kinds):
+            image(
+                inside / (kind if labelled_by == "folders" else "") / f"{index}.png",
+                100 * len(part) + index,
+            )
+        if labelled_by == "tables":
+            # Each number is an image of both parts.
+            rows = [(str(index), kind) for index, kind in enumerate(kinds)]
+            (tmp_path / f"{part}.csv").write_text(csv(rows, header=("id", "label")))
+    dataset = load(str(tmp_path))
+    assert dataset.attributes.get("label").values == ("a", "b")
+    assert [int(value) for value in dataset.attributes.column("label")].count(1) == 6
+    assert len(dataset.splits["test"]) == 4
+    assert all("test" in dataset.names[row] for row in dataset.splits["test"])
+
+
+def test_a_class_that_is_called_train_is_no_part(tmp_path):
+    for kind in ("bus", "car", "train"):
+        for index in range(4):
+            image(tmp_path / kind / f"{index}.png", 10 * len(kind) + index + ord(kind[0]))
+    dataset = load(str(tmp_path))
+    assert dataset.attributes.get("label").values == ("bus", "car", "train")
+    assert len(dataset.images) == 12
+
+
+def test_a_part_without_images_hides_no_others(tmp_path):
+    for index in range(8):
+        image(tmp_path / "train_images" / f"{index}-1.png", index)
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "train.csv").write_text("PetID,Age\n1,2\n")
+    dataset = load(str(tmp_path))
+    assert len(dataset.images) == 8
+    assert ("table", ("train/train.csv",)) in {(left.kind, left.names) for left in dataset.left_out}
+
+
+def test_the_labels_of_a_submission_are_no_truth(root):
+    (root / "train.csv").write_text(csv(ROWS[:14]))
+    (root / "sample_submission.csv").write_text(csv([(a, "a") for a, _ in ROWS[14:]]))
+    dataset = load(str(root))
+    assert len(dataset.images) == 14
+    assert ("table", ("sample_submission.csv",)) in {(left.kind, left.names) for left in dataset.left_out}
+
+
+@pytest.mark.parametrize("mask", ["x{}_mask", "x{}-Mask", "x{}_mask_1", "x{}_segmentation", "../masks/x{}"])
+def test_masks_are_no_images_and_named(tmp_path, mask):
+    for index in range(6):
+        image(tmp_path / "images" / f"x{index}.png", index)
+        image(tmp_path / "images" / f"{mask.format(index)}.png", 100 + index)
+    dataset = load(str(tmp_path))
+    assert sorted(dataset.names) == [f"images/x{index}.png" for index in range(6)]
+    (left,) = (left for left in dataset.left_out if left.kind == "image")
+    assert left.count == 6
+    assert "a mask of another image" in left.reason
+
+
+def test_masks_alone_are_images(tmp_path):
+    for index in range(6):
+        image(tmp_path / "masks" / f"x{index}_mask.png", index)
+    assert len(load(str(tmp_path)).images) == 6
+
+
+def test_files_beside_a_folder_that_is_entered_are_named(tmp_path):
+    for index in range(6):
+        image(tmp_path / "birds" / "ab"[index % 2] / f"{index}.png", index)
+    (tmp_path / "labels.json").write_text("{}")
+    dataset = load(str(tmp_path))
+    assert ("file", ("labels.json",)) in {(left.kind, left.names) for left in dataset.left_out}
+    assert any(
+        "birds, which holds everything in" in note and "but what is left out" in note
+        for note in dataset.notes
+    )
+
+
+def test_a_folder_of_arrays_alone_says_how_they_are_read(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((4, 8, 8)))
+    with pytest.raises(InputError, match=r"no images in this folder; .*; x\.npy is read by its own path"):
+        load(str(tmp_path))
+
+
 def test_a_table_is_a_source_of_its_own(root):
     (root / "one.csv").write_text(csv(ROWS[:10]))
     (root / "two.tsv").write_text(csv(ROWS, "\t", header=("name", "kind")))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +25,10 @@ PARTS: dict[str, Split] = {
 """Names of a published split's parts: of top folders, of tables, and in a column."""
 KINDS = frozenset({".csv", ".tsv", ".jsonl"})
 """Files that may be tables."""
+MASK = re.compile(r"(.+)[ _.-](mask|masks|seg|segmentation)([ _.-]?\d+)?", re.IGNORECASE)
+"""How the mask of an image is called beside it, without its suffix."""
+MASKS = frozenset({"mask", "masks", "segmentation", "segmentations", "groundtruth", "ground_truth", "gt"})
+"""Folders of masks, beside a folder of images of the same names."""
 DEEPEST = 100
 """Folders within folders that are gone into."""
 JUNK = frozenset({"__MACOSX"})
@@ -35,6 +41,7 @@ class Tree:
 
     Attributes:
         images: paths of image files relative to the root, sorted.
+        masks: paths of images that are masks of others.
         others: paths of other files that are not hidden.
         hidden: paths of hidden files, and of the hidden folders that were not looked into.
         again: folders that are links to one that was listed before.
@@ -42,6 +49,7 @@ class Tree:
     """
 
     images: list[str] = field(default_factory=list)
+    masks: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
@@ -57,7 +65,32 @@ def list_tree(root: Path) -> Tree:
     tree = Tree()
     visited: set[Path] = set()
     _add(tree, root, "", visited)
+    tree.masks = sorted(_masks(tree.images))
+    if tree.masks:
+        masks = set(tree.masks)
+        tree.images = [file for file in tree.images if file not in masks]
     return tree
+
+
+def _masks(images: list[str]) -> set[str]:
+    """Return the images that are masks of others, by their names: x_mask.png beside x.png, or masks/x.png."""
+    bare = {file.rpartition(".")[0].casefold() for file in images}
+    holders: dict[tuple[str, str], set[str]] = {}
+    for path in bare:
+        folder, _, stem = path.rpartition("/")
+        parent, _, last = folder.rpartition("/")
+        holders.setdefault((parent, stem), set()).add(last)
+    found = set()
+    for file in images:
+        path = file.rpartition(".")[0].casefold()
+        folder, slash, stem = path.rpartition("/")
+        parent, _, last = folder.rpartition("/")
+        called = MASK.fullmatch(stem)
+        beside = called is not None and f"{folder}{slash}{called[1]}" in bare
+        stems = {stem, called[1] if called else stem}
+        if beside or (last in MASKS and any(holders.get((parent, each), set()) - MASKS for each in stems)):
+            found.add(file)
+    return found
 
 
 def _add(tree: Tree, folder: Path, prefix: str, visited: set[Path]) -> int:
@@ -109,6 +142,40 @@ def enter(root: Path) -> Path:
             return root
         root = folders[0]
     return root
+
+
+def part_of(name: str) -> Split | None:
+    """Return the part of a published split that a file or a folder is called after; None if there is none.
+
+    >>> part_of("train_images"), part_of("fairface-label-val"), part_of("train_test_split")
+    ('train', 'valid', None)
+    """
+    parts = {PARTS[word] for word in re.findall("[a-z]+", name.lower()) if word in PARTS}
+    return parts.pop() if len(parts) == 1 else None
+
+
+def parts_of(files: Iterable[str]) -> dict[str, Split]:
+    """Return the top folders of files that are the parts of a published split; nothing if none is of train.
+
+    >>> parts_of(["train_images/1.png", "test_images/2.png", "extra/3.png"])
+    {'test_images': 'test', 'train_images': 'train'}
+    >>> parts_of(["bus/1.png", "car/2.png", "train/3.png"])
+    {}
+    """
+    inside: dict[str, set[str]] = {}
+    for file in files:
+        top, slash, rest = file.partition("/")
+        if slash:
+            inside.setdefault(top, set()).add(rest.rpartition("/")[0])
+    tops = sorted(inside)
+    parts = {top: PARTS[top.lower()] for top in tops if top.lower() in PARTS}
+    if len(parts) == 1 and len(tops) > 2 and inside[next(iter(parts))] == {""}:
+        return {}  # A train among buses and cars.
+    if "train" not in parts.values():
+        loose = {top: part for top in tops if (part := part_of(top)) is not None}
+        # Several folders of one part are classes that are called after it.
+        parts = loose if len(set(loose.values())) == len(loose) and (len(loose) > 1 or len(tops) == 1) else {}
+    return parts if "train" in parts.values() else {}
 
 
 def is_table(name: str) -> bool:

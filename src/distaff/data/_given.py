@@ -21,7 +21,7 @@ from distaff.data._columns import LABELS, Column, Labels, read_columns
 from distaff.data._folder import listed
 from distaff.data._image_files import BROKEN, plain_pixels
 from distaff.data._images import ArrayImages, Bytes, Rows
-from distaff.data._listing import is_split, look_at_sheet, rows_of, split_of
+from distaff.data._listing import as_words, look_at_sheet, may_be_split, no_split, rows_of, split_of
 from distaff.data._npz import IMAGES
 from distaff.data._source import ARRAYS, DataOptions, Found, LeftOut, Opened
 from distaff.data._tables import Finder, Sheet
@@ -94,15 +94,13 @@ class Given:
                 f"data: {type(data).__name__} holds no images that can be counted; give an array, (images, "
                 "labels), a mapping, a dataset with a length, a data frame, or the name of a source"
             )
-        named = {
-            name: np.asarray(each).astype(str).tolist() for name, each in columns.items() if is_split(name)
-        }
+        named = as_words({name: each for name, each in columns.items() if may_be_split(name, each.dtype)})
         split = split_of(named)
         if split is not None:
             columns = {name: each for name, each in columns.items() if name != split[0]}
         found = _found(images, read_columns(columns, len(images), str(WHERE), options), left, options)
         if split is None:
-            return found
+            return replace(found, notes=(*no_split(named), *found.notes))
         return replace(found, parts=rows_of(split[1]), notes=(f"{split[0]!r} is the split", *found.notes))
 
 

@@ -10,22 +10,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from distaff.data._files import PARTS, Tree, enter, is_table, list_tree
+from distaff.data._files import PARTS, Tree, enter, is_hidden, is_table, list_tree, part_of, parts_of
 from distaff.data._image_files import SUFFIXES
 from distaff.data._images import Rows
 from distaff.data._source import LeftOut, Split
-from distaff.data._tables import Finder, Sheet, file_column, read_sheet
+from distaff.data._tables import NUMBER, Finder, Sheet, columns_of_files, file_column, read_sheet
 from distaff.errors import InputError
 
 PARTITION: dict[str, Split] = {"0": "train", "1": "valid", "2": "test"}
 """The parts in CelebA's table of them."""
 SPLIT_COLUMNS = frozenset({"split", "partition", "subset", "set", "fold"})
+"""Columns that are the split sooner than others of the same cells."""
 ORDER: tuple[Split, ...] = ("train", "valid", "test")
 """In which the parts are kept: a draw of some images depends on it."""
+ARRAYS = frozenset({".npz", ".npy"})
 METADATA = "metadata"
 LABEL = "label"
 
@@ -40,6 +43,7 @@ class Listing:
         labels: for each image, the texts of its columns; a column that is not there is missing.
         parts: the published split, each part's positions in `files`; None if there is none.
         folders: the columns that hold names of folders.
+        deep: folders inside a class.
         notes: what the user should hear.
         left_out: what is there and not used.
     """
@@ -49,6 +53,7 @@ class Listing:
     labels: list[dict[str, str]] = field(default_factory=list)
     parts: dict[Split, Rows] | None = None
     folders: set[str] = field(default_factory=set)
+    deep: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
@@ -83,7 +88,18 @@ def look(root: Path, skip_bad: bool = False) -> Listing:
     outer, root = root, enter(root)
     listing = Listing(root)
     if root != outer:
-        listing.notes.append(f"reading {root}, which holds everything in {outer}")
+        beside = [
+            each.relative_to(outer).as_posix()
+            for folder in (outer, *(up for up in root.parents if up != outer and up.is_relative_to(outer)))
+            for each in sorted(folder.iterdir())
+            if not each.is_dir() and not is_hidden(each.name)
+        ]
+        but = " but what is left out" if beside else ""
+        listing.notes.append(f"reading {root}, which holds everything in {outer}{but}")
+        if beside:
+            listing.left_out.append(
+                LeftOut.of("file", beside, f"beside {root.name}, the folder that is read")
+            )
     tree = list_tree(root)
     tables = sorted((name for name in tree.others if "/" not in name and is_table(name)), key=_preference)
     used = _by_tables(listing, tree, tables, skip_bad)
@@ -91,7 +107,9 @@ def look(root: Path, skip_bad: bool = False) -> Listing:
         used = _by_folders(listing, tree, skip_bad)
     if not listing.files:
         kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise InputError(f"{root}: no images in this folder; there should be files of {kinds}")
+        arrays = next((name for name in tree.others if Path(name).suffix.lower() in ARRAYS), None)
+        own = f"; {arrays} is read by its own path" if arrays is not None else ""
+        raise InputError(f"{root}: no images in this folder; there should be files of {kinds}{own}")
     _name_the_rest(listing, tree, used)
     return listing
 
@@ -113,7 +131,7 @@ def look_at_sheet(sheet: Sheet, found: Finder, skip_bad: bool = False) -> Listin
     """
     listing = Listing(found.root)
     column = file_column(sheet, found, strict=True) or ""
-    _check_rows(sheet, column, found)
+    _check_rows(sheet, column, found, skip_bad)
     _join(listing, [(sheet, column)], found, skip_bad)
     _split_by_column(listing)
     if not listing.files:
@@ -143,11 +161,15 @@ def _by_tables(
                 LeftOut.of("table", [name], f"the labels are those of {used[0][0].path.name}")
             )
             continue
+        if "submission" in name.lower():
+            reason = "a submission's labels are no truth; rename it to use it"
+            listing.left_out.append(LeftOut.of("table", [name], reason))
+            continue
         try:
             sheet = read_sheet(path)
             column = file_column(sheet, found, strict=strict)
             if column is not None:
-                _check_rows(sheet, column, found)
+                _check_rows(sheet, column, found, skip_bad)
         except InputError as error:
             if strict:
                 raise
@@ -164,12 +186,18 @@ def _by_tables(
     return {sheet.path.relative_to(listing.root).as_posix() for sheet, _ in used}
 
 
-def _check_rows(sheet: Sheet, column: str, found: Finder) -> None:
+def _check_rows(sheet: Sheet, column: str, found: Finder, skip_bad: bool) -> None:
     """Refuse a table with two rows about one image, or a row that names none or several."""
     lines: dict[str, int] = {}
+    part = part_of(sheet.path.stem)
     for line, row in sheet.rows:
         cell = row.get(column, "").strip()
-        file = found.find(cell, f"{sheet.path}: row {line}")
+        if not cell and not skip_bad:
+            raise InputError(
+                f"{sheet.path}: row {line} names no image in the column {column!r}; fill the cell, or leave "
+                "such rows out (data.skip_bad=True, --skip-bad)"
+            )
+        file = found.find(cell, f"{sheet.path}: row {line}", part) if cell else None
         if file is not None and lines.setdefault(file, line) != line:
             raise InputError(f"{sheet.path}: rows {lines[file]} and {line} are both about {cell!r}; keep one")
 
@@ -184,88 +212,106 @@ def _join(
     """Add the images that tables name, with the columns of all that name them."""
     known: dict[str, dict[str, str]] = {}
     parts: dict[str, Split] = {}
+    header: dict[str, None] = {}
     for sheet, column in sheets:
-        name = sheet.path.name
         listing.left_out += sheet.left_out
-        gone: list[str] = []
+        part, others = part_of(sheet.path.stem), columns_of_files(sheet, column)
+        columns = [each for each in sheet.header if each != column and each not in others]
+        header |= dict.fromkeys(columns)
         disputed: dict[str, None] = {}
-        for line, row in sheet.rows:
-            where, cell = f"{sheet.path}: row {line}", row.get(column, "").strip()
-            file = found.find(cell, where)
-            if file is None:
-                if not skip_bad:
-                    raise InputError(
-                        f"{where}: no image {cell!r} in {found.root}; mend the row, or leave such "
-                        "rows out (data.skip_bad=True, --skip-bad)"
-                    )
-                gone.append(cell)
-                continue
+        for file, row in _rows_of_files(listing, sheet, column, found, skip_bad):
             labels = known.setdefault(file, {})
-            for each in sheet.header:
+            for each in columns:
                 text = row.get(each, "")
-                if each == column or not text.strip():
-                    continue
-                if labels.setdefault(each, text) != text:
+                if text.strip() and labels.setdefault(each, text) != text:
                     disputed[each] = None
-            if sheet.path.stem.lower() in PARTS:
-                parts[file] = PARTS[sheet.path.stem.lower()]
-        if gone:
-            listing.left_out.append(LeftOut.of("row", gone, f"{name} names an image that is not there"))
-        if disputed:
-            reason = f"{name} disagrees with the table before it, which is kept"
-            listing.left_out.append(LeftOut.of("column", list(disputed), reason))
-    header = [each for sheet, column in sheets for each in sheet.header if each != column]
+            if part is not None:
+                parts[file] = part
+        for names, reason in (
+            (others, f"its cells in {sheet.path.name} name image files and are no labels"),
+            (disputed, f"{sheet.path.name} disagrees with the table before it, which is kept"),
+        ):
+            if names:
+                listing.left_out.append(LeftOut.of("column", list(names), reason))
     listing.files += [inside + file for file in known]
-    listing.labels += [
-        {each: labels.get(each, "") for each in dict.fromkeys(header)} for labels in known.values()
-    ]
-    if parts and len(parts) == len(known):
+    listing.labels += [{each: labels.get(each, "") for each in header} for labels in known.values()]
+    if len(set(parts.values())) > 1 and len(parts) == len(known):
         _set_parts(listing, [parts[file] for file in known])
+
+
+def _rows_of_files(
+    listing: Listing, sheet: Sheet, column: str, found: Finder, skip_bad: bool
+) -> list[tuple[str, dict[str, str]]]:
+    """Return the file that each row is about; rows about none are named, or refused unless `skip_bad`."""
+    name, part = sheet.path.name, part_of(sheet.path.stem)
+    rows: list[tuple[str, dict[str, str]]] = []
+    gone: list[str] = []
+    empty: list[str] = []
+    numbered = ""
+    for line, row in sheet.rows:
+        where, cell = f"{sheet.path}: row {line}", row.get(column, "").strip()
+        file = found.find(cell, where, part) if cell else None
+        if file is not None:
+            rows.append((file, row))
+            if NUMBER.fullmatch(cell) and Path(file).stem != cell:
+                numbered = numbered or f"{cell!r} as {file}"
+        elif not skip_bad:
+            raise InputError(
+                f"{where}: no image {cell!r} in {found.root}; mend the row, or leave such "
+                "rows out (data.skip_bad=True, --skip-bad)"
+            )
+        else:
+            (gone if cell else empty).append(cell or str(line))
+    if gone:
+        listing.left_out.append(LeftOut.of("row", gone, f"{name} names an image that is not there"))
+    if empty:
+        listing.left_out.append(LeftOut.of("row", empty, f"{name} names no image there"))
+    if numbered:
+        listing.notes.append(f"{name}: numbers are read as the files of that number, such as {numbered}")
+    return rows
 
 
 def _by_folders(listing: Listing, tree: Tree, skip_bad: bool) -> set[str]:
     """List images by the folders that they lie in; returns the tables that parts of them have."""
-    tops = sorted({file.partition("/")[0] for file in [*tree.images, *tree.others] if "/" in file})
-    parts = [name for name in tops if name.lower() in PARTS]
+    parts = parts_of(tree.images)
     used: set[str] = set()
-    if not any(PARTS[name.lower()] == "train" for name in parts):
+    if not parts:
         _label_by_folder(listing, tree.images, "")
-        return used
     for name in parts:
-        inside = f"{name}/"
+        inside, images = f"{name}/", [file for file in tree.images if file.startswith(f"{name}/")]
+        while all(file.startswith(f"{inside}{name}/") for file in images):
+            inside += f"{name}/"  # As unzipping leaves it.
         tables = [
             file
             for file in tree.others
-            if file.startswith(inside) and file.count("/") == 1 and is_table(file)
+            if file.startswith(inside) and file.count("/") == inside.count("/") and is_table(file)
         ]
         mine = _by_tables(
             listing, tree, sorted(tables, key=lambda file: _preference(Path(file).name)), skip_bad, inside
         )
         if not mine:
-            _label_by_folder(listing, [file for file in tree.images if file.startswith(inside)], inside)
+            _label_by_folder(listing, images, inside)
         used |= mine
     return used
 
 
 def _label_by_folder(listing: Listing, files: Sequence[str], inside: str) -> None:
     for file in files:
-        folder, slash, _ = file.removeprefix(inside).partition("/")
+        folder, slash, rest = file.removeprefix(inside).partition("/")
         listing.files.append(file)
         listing.labels.append({LABEL: folder} if slash else {})
         if slash:
             listing.folders.add(LABEL)
+        if "/" in rest:
+            listing.deep.add(file.rpartition("/")[0])
 
 
 def _name_the_rest(listing: Listing, tree: Tree, used: set[str]) -> None:
     """Find the published split, and name what is there and not used."""
-    tops = {file.partition("/")[0].lower() for file in listing.files if "/" in file}
-    if (
-        listing.parts is None
-        and not _split_by_column(listing)
-        and any(PARTS.get(top) == "train" for top in tops)
-    ):
+    parts = parts_of(listing.files)
+    if listing.parts is None and not _split_by_column(listing) and parts:
         # An image that a table keeps outside the parts is one more to train on.
-        _set_parts(listing, [PARTS.get(file.partition("/")[0].lower(), "train") for file in listing.files])
+        _set_parts(listing, [parts.get(file.partition("/")[0], "train") for file in listing.files])
     add, tables = listing.left_out.append, ", ".join(sorted(used))
     rest = sorted(set(tree.images) - set(listing.files))
     if rest:
@@ -276,21 +322,30 @@ def _name_the_rest(listing: Listing, tree: Tree, used: set[str]) -> None:
             )
         )
     if used and LABEL not in {name for labels in listing.labels for name in labels}:
-        folders = sorted({file.split("/")[-2] for file in listing.files if "/" in file} - set(PARTS))
+        folders = sorted({file.split("/")[-2] for file in listing.files if "/" in file} - {*PARTS, *parts})
         if len(folders) > 1:
-            add(
-                LeftOut.of(
-                    "folder", folders, f"folder names are not labels here, since {tables} has the labels"
-                )
+            add(LeftOut.of("folder", folders, f"the labels are those of {tables}, not the folders' names"))
+    if listing.deep:
+        add(LeftOut.of("folder", sorted(listing.deep), "folder names inside a class are not labels"))
+    masks = sorted(set(tree.masks) - set(listing.files))
+    if masks:
+        add(
+            LeftOut.of(
+                "image", masks, "a mask of another image, by its name; rename it to use it as an image"
             )
-    deepest = 1 if listing.parts is None else 2
-    deep = sorted({file.rpartition("/")[0] for file in listing.files if file.count("/") > deepest})
-    if deep and not used:
-        add(LeftOut.of("folder", deep, "folder names inside a class are not labels"))
+        )
     named = {name for left in listing.left_out if left.kind == "table" for name in left.names}
     others = [name for name in tree.others if name not in used and name not in named]
-    if others:
-        add(LeftOut.of("file", others, "not an image file that is read"))
+    deeper = [name for name in others if is_table(name)]
+    if deeper:
+        add(
+            LeftOut.of(
+                "table", deeper, "tables are read at the top of the folder, or of train, valid and test"
+            )
+        )
+    if len(others) > len(deeper):
+        rest = [name for name in others if name not in deeper]
+        add(LeftOut.of("file", rest, "neither an image nor a table of a kind that is read"))
     for names, kind, reason in (
         (tree.hidden, "file", "hidden: the name begins with a dot, or an archive left it"),
         (tree.again, "folder", "a link to a folder that is listed already"),
@@ -302,10 +357,11 @@ def _name_the_rest(listing: Listing, tree: Tree, used: set[str]) -> None:
 
 def _split_by_column(listing: Listing) -> bool:
     """Take the split from a column that names it; tells whether there is one."""
-    names = dict.fromkeys(name for labels in listing.labels for name in labels)
-    columns = {name: [labels.get(name, "") for labels in listing.labels] for name in names if is_split(name)}
+    names = dict.fromkeys(name for labels in listing.labels for name in labels if name not in listing.folders)
+    columns = {name: [labels.get(name, "") for labels in listing.labels] for name in names}
     found = split_of(columns)
     if found is None:
+        listing.notes += no_split(columns)
         return False
     name, owners = found
     for labels in listing.labels:
@@ -315,23 +371,54 @@ def _split_by_column(listing: Listing) -> bool:
     return True
 
 
-def is_split(name: str) -> bool:
-    """Tell whether a column is called as one that may be the split."""
-    return name.lower() in SPLIT_COLUMNS
-
-
 def split_of(columns: Mapping[str, Sequence[str]]) -> tuple[str, list[Split]] | None:
     """Return the column that is a published split, with the part of each image; None if none is.
 
-    >>> split_of({"fold": ["1", "2"], "split": ["train", "val"]})
-    ('split', ['train', 'valid'])
+    Whatever its name: no labels are made of train, valid and test alone.
+
+    >>> split_of({"fold": ["1", "2"], "Usage": ["train", "val"]})
+    ('Usage', ['train', 'valid'])
     """
-    for name in sorted(columns):
-        cells = [cell.strip().lower() for cell in columns[name]]
-        words = PARTITION if name.lower() == "partition" and set(cells) <= set(PARTITION) else PARTS
-        if "train" in {words.get(cell) for cell in cells} and set(cells) <= {*words, ""}:
-            return name, [words.get(cell, "train") for cell in cells]
+    for name in sorted(columns, key=lambda name: (name.lower() not in SPLIT_COLUMNS, name)):
+        words = PARTS
+        if name.lower() == "partition" and all(cell.strip() in PARTITION for cell in columns[name]):
+            words = PARTITION
+        if all((cell := each.strip().lower()) in words or not cell for each in columns[name]):
+            owners = [words.get(each.strip().lower()) for each in columns[name]]
+            if "train" in owners:
+                return name, [owner or "train" for owner in owners]
     return None
+
+
+def may_be_split(name: str, dtype: np.dtype[Any]) -> bool:
+    """Tell whether an array may be the split: of texts, or of CelebA's numbers."""
+    return dtype.kind in "US" or name.lower() == "partition"
+
+
+def as_words(columns: Mapping[str, npt.NDArray[Any]]) -> dict[str, list[str]]:
+    """Return arrays as the texts that a table would hold."""
+    return {
+        name: (
+            np.char.decode(each, "utf-8", "replace") if each.dtype.kind == "S" else each.astype(str)
+        ).tolist()
+        for name, each in columns.items()
+    }
+
+
+def no_split(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say of columns called as a split that name train, and other parts too, why they are labels.
+
+    >>> no_split({"split": ["train", "holdout"]})
+    ["split: read as labels and no split, since 'holdout' is no part; train, valid and test are"]
+    """
+    notes = []
+    for name in (each for each in columns if each.lower() in SPLIT_COLUMNS):
+        cells = dict.fromkeys(cell.strip() for cell in columns[name] if cell.strip())
+        odd = [cell for cell in cells if cell.lower() not in PARTS]
+        if odd and len(odd) < len(cells):
+            what = "is no part; train, valid and test are"
+            notes.append(f"{name}: read as labels and no split, since {odd[0][:40]!r} {what}")
+    return notes
 
 
 def rows_of(owners: Sequence[Split]) -> dict[Split, Rows]:

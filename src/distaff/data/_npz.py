@@ -31,7 +31,7 @@ from distaff.data._columns import LABELS, Column, Labels, read_columns
 from distaff.data._files import PARTS
 from distaff.data._identity import digest_images
 from distaff.data._images import ArrayImages, Bytes, Digests, Images, PackedImages, Rows, SubsetImages
-from distaff.data._listing import ORDER, is_split, rows_of, split_of
+from distaff.data._listing import ORDER, as_words, may_be_split, no_split, rows_of, split_of
 from distaff.data._source import DataOptions, Found, LeftOut, Opened, Source, Split
 from distaff.data.sprites import FACTORS, classes_of, tabulate
 from distaff.errors import InputError
@@ -82,12 +82,10 @@ class Npz(Source):
                 f"{path}: no images: name their array {' or '.join(IMAGES)}; there is: {archive.names}"
             )
         images = archive.members.pop(name)
-        note = ""
-        if not owners:
-            owners, note = _split_by_array(archive, images.shape[0])
-        found = _found(images, attributes_of(archive, images.shape[0], options), options)
-        notes = (note, *found.notes) if note else found.notes
-        return replace(found, parts=rows_of(owners), notes=notes) if owners else found
+        if owners:
+            found = _found(images, attributes_of(archive, images.shape[0], options), options)
+            return replace(found, parts=rows_of(owners))
+        return _split_by_array(images, archive, options)
 
 
 class Npy(Source):
@@ -115,7 +113,7 @@ class Npy(Source):
         images = single(path)
         labels, n = path.with_suffix(".labels.npz"), images.shape[0]
         if labels.exists():
-            return _found(images, attributes_of(Archive(labels), n, options), options)
+            return _split_by_array(images, Archive(labels), options)
         return _found(images, read_columns({}, n, str(path), options), options)
 
 
@@ -186,18 +184,22 @@ def _join_parts(archive: Archive) -> list[Split]:
     return [part for part in parts for _ in range(found[key][part].shape[0])]
 
 
-def _split_by_array(archive: Archive, n: int) -> tuple[list[Split], str]:
-    """Take the split from an array that names the part of each image, and say so."""
+def _split_by_array(images: Member, archive: Archive, options: DataOptions) -> Found:
+    """Return the source of images and labels, of which an array may name the part of each image."""
+    n = images.shape[0]
     named = {
-        name: member.read().reshape(-1).astype(str).tolist()
+        name: member.read().reshape(-1)
         for name, member in archive.members.items()
-        if is_split(name) and member.shape in ((n,), (n, 1))
+        if member.shape in ((n,), (n, 1)) and may_be_split(name, member.dtype)
     }
-    found = split_of(named)
-    if found is None:
-        return [], ""
-    del archive.members[found[0]]
-    return found[1], f"the array {found[0]!r} is the split"
+    split = split_of(as_words(named))
+    if split is not None:
+        del archive.members[split[0]]
+    found = _found(images, attributes_of(archive, n, options), options)
+    if split is None:
+        return replace(found, notes=(*no_split(as_words(named)), *found.notes))
+    said = f"the array {split[0]!r} is the split"
+    return replace(found, parts=rows_of(split[1]), notes=(said, *found.notes))
 
 
 def attributes_of(archive: Archive, n: int, options: DataOptions) -> Labels:

@@ -6,21 +6,26 @@ import csv
 import io
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
-from distaff.data._files import list_tree
-from distaff.data._source import LeftOut
+from distaff.data._files import list_tree, part_of
+from distaff.data._image_files import SUFFIXES
+from distaff.data._source import LeftOut, Split
 from distaff.errors import InputError, nearest
 
 COLUMNS = (
-    *("file_name", "filename", "file", "image", "image_id", "image_name", "image_path", "image_file", "img"),
-    *("path", "filepath", "file_path", "img_path", "img_name", "name", "id"),
+    *("filename", "file", "image", "imageid", "imagename", "imagepath", "imagefile", "imagefilename"),
+    *("imageindex", "img", "path", "filepath", "imgpath", "imgname", "imgid", "imgfile", "fname", "idcode"),
+    *("isicid", "photoid", "photo", "name", "id"),
 )
-"""What a column of images is called, the surest first."""
+"""What a column of images is called without case, spaces and marks, the surest first."""
+NUMBER = re.compile(r"\d+(\.0+)?")
+"""A cell that may name the file of that number, whatever its zeros in front; pandas writes 7 as 7.0."""
 DELIMITERS = ",;\t|"
 """In the order in which they are preferred."""
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
@@ -108,7 +113,10 @@ def _separated(path: Path, text: str) -> Sheet:
 
 def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the line that it begins in."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    # A quote behind a space after the delimiter would be part of the cell otherwise.
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
     line = 1
     for row in reader:
         yield line, row
@@ -159,7 +167,8 @@ class Finder:
 
     A cell may be a path relative to the folder or absolute within it, with either slash, in either case, in
     either form of accents, with or without the suffix; or a file's name alone, whichever folder it lies in.
-    Of an absolute path elsewhere, as in a table of another machine, the end must be that of a file here.
+    A number names the file of that number, as 7 does 0007.png, if no file is called so itself. Of an absolute
+    path elsewhere, as in a table of another machine, the end must be that of a file here.
 
     Args:
         root: the folder.
@@ -169,8 +178,10 @@ class Finder:
     def __init__(self, root: Path, files: Sequence[str] | None = None) -> None:
         self.root, self.files = root, files
 
-    def find(self, cell: str, where: str) -> str | None:
+    def find(self, cell: str, where: str, part: Split | None = None) -> str | None:
         """Return the path of the file that a cell names, relative to the folder; None if there is none.
+
+        Of several files, the one in a folder of `part` is meant.
 
         Raises:
             InputError: the cell is empty, leads outside the folder, or names several files.
@@ -192,6 +203,12 @@ class Finder:
         except (OSError, ValueError):
             return None  # No file can be called so.
         candidates = self._known.get(name.casefold(), [])
+        if not candidates and NUMBER.fullmatch(name):
+            candidates = self._numbered.get(name.partition(".")[0].lstrip("0"), [])
+        if len(candidates) > 1 and part is not None:
+            candidates = [
+                file for file in candidates if part_of(file.partition("/")[0]) == part
+            ] or candidates
         if len(candidates) > 1:
             raise InputError(
                 f"{where}: {cell.strip()!r} may be {candidates[0]} or {candidates[1]}; write the whole path"
@@ -202,13 +219,27 @@ class Finder:
     def _known(self) -> dict[str, list[str]]:
         """The files by their path, by their name, and by both without suffix; the surest alone."""
         levels: list[dict[str, list[str]]] = [{}, {}, {}, {}]
-        for file in list_tree(self.root).images if self.files is None else self.files:
+        for file in self._files:
             whole = unicodedata.normalize("NFC", file).casefold()
             name = whole.rpartition("/")[2]
             keys = (whole, whole.rpartition(".")[0], name, name.rpartition(".")[0])
             for level, key in zip(levels, keys, strict=True):
                 level.setdefault(key, []).append(file)
         return {**levels[3], **levels[2], **levels[1], **levels[0]}
+
+    @cached_property
+    def _files(self) -> Sequence[str]:
+        return list_tree(self.root).images if self.files is None else self.files
+
+    @cached_property
+    def _numbered(self) -> dict[str, list[str]]:
+        """The files whose name is a number, by that number without zeros in front."""
+        numbered: dict[str, list[str]] = {}
+        for file in self._files:
+            stem = file.rpartition("/")[2].rpartition(".")[0]
+            if NUMBER.fullmatch(stem):
+                numbered.setdefault(stem.partition(".")[0].lstrip("0"), []).append(file)
+        return numbered
 
 
 def file_column(sheet: Sheet, found: Finder, *, strict: bool) -> str | None:
@@ -222,16 +253,17 @@ def file_column(sheet: Sheet, found: Finder, *, strict: bool) -> str | None:
     Raises:
         InputError: it must and has none.
     """
-    known = {name.lower(): name for name in reversed(sheet.header)}
+    known = {_bare(name): name for name in reversed(sheet.header)}
     by_name = [known[name] for name in COLUMNS if name in known]
-    if strict and by_name and by_name[0].lower() in COLUMNS[:2]:
+    if strict and by_name and _bare(by_name[0]) == COLUMNS[0]:
         return by_name[0]
+    part = part_of(sheet.path.stem)
     for column in [*by_name, *(name for name in sheet.header if name not in by_name)]:
         cells = [row.get(column, "").strip() for _, row in sheet.rows[:200]]
         # A number is the name of 1.png only where the column is called as one of images.
-        named = [cell for cell in cells if column in by_name or not cell.isdecimal()]
-        if sum(_is_found(cell, found) for cell in named) * 2 > len(cells):
-            if _is_found(column, found):
+        named = [cell for cell in cells if column in by_name or not NUMBER.fullmatch(cell)]
+        if sum(_is_found(cell, found, part) for cell in named) * 2 > len(cells):
+            if _is_found(column, found, part):
                 raise InputError(f"{sheet.path}: its first line must name the columns, not {column!r}")
             return column
     if strict and by_name:
@@ -244,8 +276,23 @@ def file_column(sheet: Sheet, found: Finder, *, strict: bool) -> str | None:
     return None
 
 
-def _is_found(cell: str, found: Finder) -> bool:
+def columns_of_files(sheet: Sheet, column: str) -> list[str]:
+    """Return the columns, but for that of the images, whose cells name image files, such as masks."""
+    return [
+        name
+        for name in sheet.header
+        if name != column
+        and (cells := [cell for _, row in sheet.rows[:200] if (cell := row.get(name, "").strip())])
+        and sum(Path(cell).suffix.lower() in SUFFIXES for cell in cells) * 2 > len(cells)
+    ]
+
+
+def _bare(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def _is_found(cell: str, found: Finder, part: Split | None) -> bool:
     try:
-        return found.find(cell, "") is not None
+        return found.find(cell, "", part) is not None
     except InputError:
         return False
