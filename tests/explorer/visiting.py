@@ -23,10 +23,11 @@ LIVE = "The image decoded from the current code"
 SETTLED = """async () => {
   for (let calm = 0; calm < 4; ) {
     await new Promise(requestAnimationFrame);
-    calm = window.distaff?.engine?.open.size === 0 ? calm + 1 : 0;
+    const busy = window.distaff?.engine?.open.size !== 0 || document.querySelector('[aria-busy="true"]');
+    calm = busy ? 0 : calm + 1;
   }
 }"""
-"""Nothing was decoded for some frames, so nothing is left to draw."""
+"""Nothing was decoded or computed for some frames, so nothing is left to draw."""
 PIXELS = """canvas => {
   const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let text = "";

@@ -71,6 +71,7 @@ export class Plane {
     /** Where the names of the classes stand, and for what. @type {Map<number, [number, number]>} */
     this.places = new Map();
     this.labelled = "";
+    this.computing = 0;
     /** @type {(() => void)[]} */
     this.changed = [];
     this.refresh = eachFrame(() => this.draw());
@@ -83,7 +84,7 @@ export class Plane {
   listen() {
     const { state } = this.context;
     state.on(["map"], () => this.alive && this.open());
-    state.on(["colour", "hidden", "dark"], () => this.alive && this.recolour());
+    state.on(["colour", "hidden", "dark"], () => this.alive && this.working(this.recolour()));
     state.on(["borders", "layer"], () => this.alive && this.refresh());
     state.on(["code", "row", "edited", "from", "to", "path", "t"], () => this.alive && this.refreshOver());
     state.on(["code", "condition", "blended"], () => this.alive && this.decoded.follow());
@@ -94,7 +95,23 @@ export class Plane {
     return this.element.isConnected;
   }
 
-  async open() {
+  open() {
+    return this.working(this.load());
+  }
+
+  /** Let assistive technology wait, as the regions add what can be used. @param {Promise<void>} work */
+  async working(work) {
+    this.computing += 1;
+    this.element.setAttribute("aria-busy", "true");
+    try {
+      await work;
+    } finally {
+      this.computing -= 1;
+      if (!this.computing) this.element.removeAttribute("aria-busy");
+    }
+  }
+
+  async load() {
     const { state } = this.context;
     const key = state.values.map;
     if (this.source?.key !== key) {
