@@ -10,7 +10,7 @@ from torch import nn
 from distaff.errors import InputError
 from distaff.latents import Batch, Gaussian, QuantisedLatent
 from distaff.losses import TC, Hessian, Reconstruction, Step
-from distaff.losses._quantise import HessianTerm
+from distaff.losses._single import HessianTerm
 from distaff.losses._tc import kernel_tc
 
 

@@ -1,9 +1,17 @@
 """Losses: the terms that a recipe's loss is made of, one file each."""
 
 from distaff.losses._aggregate import MMD, ClassMeans, Marginal, Moments
-from distaff.losses._bound import Bound
+from distaff.losses._bound import Bound, Enumerate
 from distaff.losses._kl import GECO, KL, ControlledKL, KLTerm
-from distaff.losses._labels import Classify, ClassifyTerm, Paths, Regions, Supervise
+from distaff.losses._labels import (
+    Classify,
+    ClassifyTerm,
+    Confuse,
+    Paths,
+    Regions,
+    Responsible,
+    Supervise,
+)
 from distaff.losses._objective import (
     Column,
     Context,
@@ -16,7 +24,7 @@ from distaff.losses._objective import (
     TermModule,
     Values,
 )
-from distaff.losses._quantise import Hessian, Quantise
+from distaff.losses._single import Align, Hessian, Order, Quantise
 from distaff.losses._tc import TC, Discriminator, Kernel, Minibatch, TCEstimator
 
 __all__ = [
@@ -24,14 +32,17 @@ __all__ = [
     "KL",
     "MMD",
     "TC",
+    "Align",
     "Bound",
     "ClassMeans",
     "Classify",
     "ClassifyTerm",
     "Column",
+    "Confuse",
     "Context",
     "ControlledKL",
     "Discriminator",
+    "Enumerate",
     "Hessian",
     "KLTerm",
     "Kernel",
@@ -40,11 +51,13 @@ __all__ = [
     "Minibatch",
     "Moments",
     "Objective",
+    "Order",
     "ParameterGroup",
     "Paths",
     "Quantise",
     "Reconstruction",
     "Regions",
+    "Responsible",
     "Step",
     "Supervise",
     "TCEstimator",

@@ -7,20 +7,28 @@ as one, it is PIWAE; `elbo` is the share of the mean of log w beside it (CIWAE),
 
 The encoder's gradient may leave out the score of q, whose mean is 0: stl (https://arxiv.org/abs/1703.09194)
 by the normalised weights, dreg (https://arxiv.org/abs/1810.04152) by their squares, which is unbiased for
-every k. It stands in the place of reconstruction and KL, whose weights are 1.
+every every k. It stands in the place of reconstruction and KL, whose weights are 1.
+
+https://arxiv.org/abs/1406.5298 (M2): where the class y of an image is not told, the bound sums over it:
+sum_y q(y | x) l(x, y) - H(q(y | x)) with l(x, y) = reconstruction + KL - log p(y); else it is l(x, y) itself.
 """
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self, cast
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
+from torch.nn import functional
 
-from distaff.errors import InputError
+from distaff.attributes import Attribute, first_attribute
+from distaff.errors import InputError, nearest
+from distaff.latents import Categorical, ClassBlock
 from distaff.losses._objective import Column, Context, Step, Term, TermModule, Values
+from distaff.schedules import Weight, as_schedule
 
 
 class BoundTerm(TermModule):
@@ -129,3 +137,84 @@ class Bound(Term):
                         "not drawn, which have no density; remove it, or write kl in place of bound"
                     )
         return BoundTerm(self)
+
+
+class EnumerateTerm(TermModule):
+    """The bound summed over the classes of an attribute, and the cross-entropy of the labelled images."""
+
+    explains = True
+    diverges = True
+
+    def __init__(self, part: Enumerate, attribute: str) -> None:
+        super().__init__()
+        self.part, self.attribute = part, attribute
+        self.columns = {
+            "enumerate": f"-log p(x) and, where it is known, {attribute} is at most this, nats per image",
+            f"enumerate.{attribute}": f"cross-entropy of {attribute}, nats per labelled image",
+        }
+        self.schedules = {"enumerate.classify": as_schedule(part.classify)}
+
+    def forward(self, step: Step) -> Values:
+        """Return the bound of every image, by its label or by all classes."""
+        latents, labels = step.model.latents, step.batch.labels
+        head, known = step.posteriors[self.attribute].distribution, ~labels[self.attribute].isnan()
+        assert isinstance(head, Categorical)
+        log_q, classes = head.logits.log_softmax(1), labels[self.attribute].nan_to_num().long()
+        divergences = latents.kl(step.posteriors, step.z, labels)
+        kl = sum(
+            (each.sum(1) for name, each in divergences.items() if name != self.attribute), log_q.new_zeros(())
+        )
+        branches = self._reconstructions(step, log_q.shape[1]) + kl.unsqueeze(-1) + math.log(log_q.shape[1])
+        told = branches.gather(1, classes.unsqueeze(1)).squeeze(1)
+        summed = (log_q.exp() * (branches + log_q)).sum(1)
+        bound = Column(torch.where(known, told, summed))
+        read = Column(functional.nll_loss(log_q, classes, reduction="none"), known)
+        loss = bound.mean() + step.value(self.part.classify) * read.mean()
+        return Values(loss, {"enumerate": bound, f"enumerate.{self.attribute}": read})
+
+    def _reconstructions(self, step: Step, count: int) -> Tensor:
+        """Return -log p(x | z, y) of every class y: [b, count]."""
+        model, images, z = step.model, step.batch.images, step.z[0]
+        block = cast("ClassBlock", model.latents[self.attribute])
+        written = block.write(torch.arange(count, device=z.device, dtype=z.dtype)).unsqueeze(1)
+        place = model.latents.slices[self.attribute]
+        written = written.expand(-1, len(z), -1)
+        z = z.expand(count, *z.shape)
+        codes = torch.cat([z[..., : place.start], written, z[..., place.stop :]], -1)
+        decoded = model.decode(codes, model.condition_code(step.batch.labels)).flatten(0, 1)
+        every = images.expand(count, *images.shape).flatten(0, 1)
+        return -model.likelihood.log_probability(decoded, every).reshape(count, -1).T
+
+
+class Enumerate(Term):
+    """The bound of M2: the latent of `attribute` is summed over its classes where an image has no label.
+
+    It stands in the place of reconstruction and KL. `classify` weighs the cross-entropy of the labelled
+    images, the mean over them: the published alpha, 0.1 N / N_labelled for each of them beside the sum over N
+    images, is 0.1 here. The decoder runs once for each class.
+
+    >>> Enumerate("digit").classify
+    0.1
+    """
+
+    tag: ClassVar[str] = "enumerate"
+    attribute: str = "auto"
+    classify: Weight = 0.1
+
+    def resolved(self, attributes: Mapping[str, Attribute]) -> Term:
+        """Return the term with the first attribute that has classes in place of `auto`."""
+        if self.attribute != "auto":
+            return self
+        return self.model_copy(update={"attribute": first_attribute(attributes, "loss.enumerate")})
+
+    def build(self, context: Context) -> TermModule:
+        """Return the term; raises InputError for a model without a latent of the attribute's classes."""
+        name = cast("Enumerate", self.resolved(context.attributes)).attribute
+        blocks = {each.name: each for each in context.model.latents if isinstance(each, ClassBlock)}
+        if name not in blocks:
+            raise InputError(
+                f"loss.enumerate: no latent stands for the classes of {name!r}; {nearest(name, blocks)}"
+            )
+        if blocks[name].head != "categorical":
+            raise InputError(f"loss.enumerate: the latent of {name!r} needs head: categorical")
+        return EnumerateTerm(self, name)

@@ -3,7 +3,8 @@
 The latent classifier of the class-separated VAE reads the sampled code. Its weight shapes the encoder alone;
 the classifier itself always learns with weight 1, so that it goes on reading the code after the weight has
 fallen to 0. A negative weight turns the encoder against the classifier (gradient reversal, Ganin et al. 2016,
-https://arxiv.org/abs/1505.07818): the attribute is driven out of z.
+https://arxiv.org/abs/1505.07818): the attribute is driven out of z. `confuse` does so, too, but leaves the
+classifier without a clue, where a negative weight makes it wrong.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import torch
 from pydantic import Field
 from torch import Tensor, autograd, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from distaff.attributes import Attribute, first_attribute
 from distaff.errors import InputError, UnknownAttributeError, nearest
-from distaff.latents import AttributeBlock
-from distaff.latents.priors import RegionsModule
+from distaff.latents import AttributeBlock, LatentSpace
+from distaff.latents.priors import ByClassModule, RegionsModule
 from distaff.losses._objective import Column, Context, Step, Term, TermModule, Values
 from distaff.networks import Width, fully_connected, initialise
 from distaff.schedules import Moment, Weight, as_schedule, moment_to_step
@@ -148,18 +150,132 @@ class Classify(Term):
         """Return the term with the first attribute that has classes in place of `auto`."""
         if self.attribute != "auto":
             return self
-        return self.model_copy(update={"attribute": first_attribute(attributes, "loss.classify")})
+        return self.model_copy(update={"attribute": first_attribute(attributes, f"loss.{self.tag}")})
 
     def build(self, context: Context) -> TermModule:
         """Return the term, with a classifier of its own."""
         part, known = cast("Classify", self.resolved(context.attributes)), context.attributes
         if part.attribute not in known:
-            raise UnknownAttributeError("loss.classify", part.attribute, known)
+            raise UnknownAttributeError(f"loss.{self.tag}", part.attribute, known)
         if not known[part.attribute].size:
             raise InputError(
-                f"loss.classify: attribute {part.attribute!r} is continuous; a classifier needs classes"
+                f"loss.{self.tag}: attribute {part.attribute!r} is continuous; a classifier needs classes"
             )
-        return ClassifyTerm(part, known[part.attribute].size, context.model.latents.outputs)
+        return part.term(known[part.attribute].size, context.model.latents)
+
+    def term(self, size: int, latents: LatentSpace) -> ClassifyTerm:
+        """Return the term for so many classes."""
+        return ClassifyTerm(self, size, latents.outputs)
+
+
+class ConfuseTerm(ClassifyTerm):
+    """KL(q(y | z) || target) of a classifier that learns, apart, to read the attribute from z."""
+
+    part: Confuse
+    places: Tensor
+    frequencies: Tensor
+
+    def __init__(self, part: Confuse, size: int, places: Tensor) -> None:
+        super().__init__(part, size, len(places))
+        self.register_buffer("places", places, persistent=False)
+        self.name = f"confuse.{self.attribute}"
+        self.columns = {
+            self.name: f"KL of the {self.attribute} read from z to what is known without z, nats per image",
+            f"{self.name}.loss": "cross-entropy of the classifier, nats per labelled image",
+        }
+        self.schedules = {self.name: as_schedule(part.weight)}
+        self.register_buffer("frequencies", torch.zeros(size))
+
+    @property
+    def reads(self) -> bool:
+        """Never: the code is shaped against the classifier."""
+        return False
+
+    def forward(self, step: Step) -> Values:
+        """Return the divergence of all images, and teach the classifier by the labelled ones."""
+        labels, z = step.batch.labels[self.attribute], step.z[0][:, self.places]
+        known, classes = ~labels.isnan(), labels.nan_to_num().long()
+        target = torch.ones_like(self.frequencies)
+        if self.part.toward == "prior":
+            if self.training:
+                self.frequencies += functional.one_hot(classes, self.size).T.to(z) @ known.to(z)
+            target = self.frequencies + 1
+        constants = {name: each.detach() for name, each in self.classifier.named_parameters()}
+        log_q = functional_call(self.classifier, constants, (z,)).log_softmax(1)
+        column = Column((log_q.exp() * (log_q - (target / target.sum()).log())).sum(1))
+        read = functional.cross_entropy(self.logits(z.detach()), classes, reduction="none")
+        own = Column(read, known)
+        # What is shown of the loss is the model's; the classifier adds its gradient alone.
+        loss = step.value(self.part.weight) * column.mean() + own.mean() - own.mean().detach()
+        return Values(loss, {self.name: column, f"{self.name}.loss": own})
+
+
+class Confuse(Classify):
+    """Drives `attribute` out of z: what a classifier reads from z is held at what is known without z.
+
+    As CSVAE does it (https://arxiv.org/abs/1812.06190): `toward` equal classes (uniform, the most entropy),
+    or the frequencies of the labels (prior). Unlike a `classify` of negative weight it has a least value, 0.
+    `blocks` names the latents that it is driven out of, all by default.
+
+    >>> Confuse("domain", weight=50).toward
+    'uniform'
+    """
+
+    tag: ClassVar[str] = "confuse"
+    toward: Literal["uniform", "prior"] = "uniform"
+
+    blocks: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+    def term(self, size: int, latents: LatentSpace) -> ClassifyTerm:
+        """Return the term; raises InputError for a latent that is not there."""
+        wrong = [name for name in self.blocks or () if name not in latents.slices]
+        if wrong:
+            told = nearest(wrong[0], latents.slices)
+            raise InputError(f"loss.confuse.blocks: no latent is called {wrong[0]!r}; {told}")
+        names = self.blocks or tuple(latents.slices)
+        places = torch.cat([torch.arange(latents.outputs)[latents.slices[name]] for name in names])
+        return ConfuseTerm(self, size, places)
+
+
+class ResponsibleTerm(TermModule):
+    """Cross-entropy in nats of the class that a prior's own means read from the code."""
+
+    def __init__(self, part: Responsible, block: str, attribute: str) -> None:
+        super().__init__()
+        self.part, self.block, self.attribute = part, block, attribute
+        self.name = f"responsible.{attribute}"
+        self.columns = {self.name: f"-log p({attribute} | z) by the prior's means, nats per labelled image"}
+        self.schedules = {self.name: as_schedule(part.weight)}
+
+    def forward(self, step: Step) -> Values:
+        """Return the cross-entropy of the labelled images."""
+        latents, labels = step.model.latents, step.batch.labels[self.attribute]
+        logits = latents[self.block].prior.class_logits(step.z[0][:, latents.slices[self.block]])
+        nats = functional.cross_entropy(logits, labels.nan_to_num().long(), reduction="none")
+        column = Column(nats, ~labels.isnan())
+        return Values(step.value(self.part.weight) * column.mean(), {self.name: column})
+
+
+class Responsible(Term):
+    """Lets the means of a prior `class` read the class from the code, which forms regions as no KL does.
+
+    Its cross-entropy is that of r_y(z) = p(y) p(z | y) / p(z): there is no classifier beside the prior.
+
+    >>> Responsible(10).weight
+    10.0
+    """
+
+    tag: ClassVar[str] = "responsible"
+    weight: Weight = 1.0
+
+    def build(self, context: Context) -> TermModule:
+        """Return the term; raises InputError for a model without a mean for each class."""
+        for block in context.model.latents:
+            if isinstance(block.prior, ByClassModule) and block.prior.attribute is not None:
+                return ResponsibleTerm(self, block.name, block.prior.attribute)
+        raise InputError(
+            "loss.responsible: no latent has a mean for each class; write gaussian: {prior: {class: {}}}"
+        )
 
 
 class RegionsTerm(TermModule):
