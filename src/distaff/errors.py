@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+SHOWN = 60
+"""Names listed when none is near."""
 # Escape sequences would move the cursor, and marks of direction turn the rest of a line round.
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -63,7 +65,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"there is: {', '.join(names)}" if names else "there is none"
+    shown = f"{', '.join(names[:SHOWN])}{f', ... ({len(names):,} in all)' * (len(names) > SHOWN)}"
+    return f"there is: {shown}" if names else "there is none"
 
 
 def printable(text: object) -> str:

@@ -277,3 +277,13 @@ def test_links_are_followed_but_not_in_circles(classes, tmp_path):
     dataset = load(str(classes))
     assert len(dataset.images) == 20
     assert dataset.attributes.get("label").values == ("cat", "dog")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tif", "png"])
+def test_films_and_pages_of_which_the_first_is_read_are_told(tmp_path, suffix):
+    for index in range(6):
+        frames = [Image.new("L", (8, 8), 20 * index + 60 * frame) for frame in range(1 + index % 2)]
+        frames[0].save(tmp_path / f"{index}.{suffix}", save_all=len(frames) > 1, append_images=frames[1:])
+    for _ in range(2):  # Decoded, and then taken from where they are kept.
+        notes = load(str(tmp_path)).notes
+        assert "3 files hold several images or pages, of which the first alone is read" in notes

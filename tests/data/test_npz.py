@@ -277,3 +277,46 @@ def test_an_array_that_names_the_part_of_each_image_is_the_split(save, name, wor
     assert dataset.attributes.names == ("kind",)
     assert np.array_equal(np.sort(dataset.splits["test"]), np.arange(1, N, 2))
     assert any("is the split" in note for note in dataset.notes)
+
+
+def test_a_file_is_known_by_its_suffix_in_any_case(tmp_path):
+    images = np.random.default_rng(1).integers(0, 256, (N, 8, 8), dtype=np.uint8)
+    with (tmp_path / "X.NPY").open("wb") as file:
+        np.save(file, images)
+    with (tmp_path / "X.NPZ").open("wb") as file:
+        np.savez(file, images=images)
+    for name in ("X.NPY", "X.NPZ"):
+        assert np.array_equal(load(str(tmp_path / name)).images.take(slice(None))[:, 0], images)
+
+
+def test_the_labels_beside_an_array_may_hold_the_split(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).integers(0, 256, (N, 8, 8), dtype=np.uint8))
+    np.savez(
+        tmp_path / "x.labels.npz", kind=np.arange(N) % 2, split=np.array(["train"] * (N - 3) + ["test"] * 3)
+    )
+    dataset = load(str(tmp_path / "x.npy"))
+    assert dataset.attributes.names == ("kind",)
+    assert dataset.splits["test"].tolist() == [N - 3, N - 2, N - 1]
+
+
+def test_pixels_below_0_by_a_rounding_error_are_0(save):
+    images = np.random.default_rng(1).uniform(0, 1, (N, 8, 8))
+    images[:, 0, 0] = -1e-9
+    assert (load(save(images=images)).images.take(slice(None))[:, 0, 0, 0] == 0).all()
+
+
+def test_names_of_classes_beside_labels_are_left_out_and_named(save):
+    images = np.random.default_rng(1).integers(0, 256, (N, 8, 8), dtype=np.uint8)
+    dataset = load(save(images=images, y=np.arange(N) % 3, classes=np.array(["a", "b", "c"])))
+    assert dataset.attributes.names == ("y",)
+    assert dataset.why_left_out("classes") is not None
+    with pytest.raises(
+        InputError, match=r"'labels' is .*: it must be \[\d+\]; of one-hot labels take argmax"
+    ):
+        load(save(images=images, labels=np.eye(3)[np.arange(N) % 3]))
+
+
+def test_texts_in_another_encoding_are_refused(save):
+    images = np.random.default_rng(1).integers(0, 256, (N, 8, 8), dtype=np.uint8)
+    with pytest.raises(InputError, match="column 'kind' holds bytes that are no UTF-8"):
+        load(save(images=images, kind=np.array(["\u00e9".encode("latin-1"), *[b"a"] * (N - 1)])))

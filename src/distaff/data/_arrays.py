@@ -79,7 +79,7 @@ class Member:
 
     @contextmanager
     def _open(self) -> Iterator[IO[bytes]]:
-        if self.path.suffix == ".npy":
+        if self.path.suffix.lower() == ".npy":
             with self.path.open("rb") as stream:
                 yield stream
             return
@@ -187,7 +187,7 @@ def _reading(path: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except BROKEN as error:
-        kind = path.suffix if path.suffix == ".npy" else ".npz"
+        kind = ".npy" if path.suffix.lower() == ".npy" else ".npz"
         raise InputError(
             f"{path}: no {kind} file, or a damaged one ({str(error) or 'cut short':.120}); save it again"
         ) from None
@@ -278,7 +278,8 @@ def white_of_array(member: Member) -> float:
         if member.dtype == np.uint8 and high > 1:
             break
         tell(f"reading {member.path.name}: {row / member.shape[0]:.0%}")
-    if low < 0:
+    # A float just below 0 is 0 with a rounding error.
+    if low < (0 if whole else -1e-6 * max(high, 1)):
         raise InputError(
             f"{where} have values from {low:g} to {high:g}; pixels must be 0 to 1 or 0 to 255, or any whole "
             "numbers from 0 on"

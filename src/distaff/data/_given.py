@@ -6,6 +6,7 @@ Nothing here needs torch or pandas: what is given is known by what it can do.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,10 +36,12 @@ Data = Any
   a data frame or a series names its own
 - a mapping with the images under imgs, images, x or X, and labels [n] under their names
 - a dataset as torch knows it, of images, `(image, label)` or mappings; an image may be one of Pillow's
-- a data frame, or a mapping of columns, of which one names image files
+- a data frame, or a mapping of columns, of which one names image files or holds images
+- a list of paths of image files, also with labels: `(paths, labels)`
 """
 KEYS = (*IMAGES, "image", "img", "pixel_values", "pixels")
 """What an image is called in a mapping of one."""
+NESTED = "its cells are lists or arrays, not one label"
 WHERE = Path("data")
 """How errors call what was given."""
 
@@ -75,20 +78,26 @@ class Given:
             InputError: it is nothing that holds images, or images and labels do not fit one another.
         """
         data = self.data
-        if _is_frame(data) or (isinstance(data, Mapping) and not any(name in data for name in IMAGES)):
-            return _of_table(data, options)
         left: list[LeftOut] = []
-        if isinstance(data, Mapping):
-            name = next(name for name in IMAGES if name in data)
+        if _are_paths(data):
+            data = {"file": data}
+        elif isinstance(data, tuple) and len(data) == 2 and _are_paths(data[0]):
+            data = {"file": data[0], **_labels(data[1], len(data[0]), left)}
+        if _is_frame(data) or isinstance(data, Mapping):
+            name = _images_in(data)
+            if name is None:
+                found = _of_table(data, options)
+                return replace(found, left_out=(*left, *found.left_out))
             images = _array(data[name], name)
-            columns = _columns({key: each for key, each in data.items() if key != name}, len(images), left)
+            others = {key: data[key] for key in _names(data) if key != name}
+            columns = _columns(others, len(images), left)
         elif isinstance(data, tuple) and len(data) == 2:
             images = _array(data[0], "images")
             columns = _labels(data[1], len(images), left)
         elif _is_array(data):
             images, columns = _array(data, "images"), {}
         elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, bytes)):
-            images, columns = _of_items(data)
+            images, columns = _of_items(data, left)
         else:
             raise InputError(
                 f"data: {type(data).__name__} holds no images that can be counted; give an array, (images, "
@@ -128,6 +137,34 @@ def _is_frame(data: Any) -> bool:
     return hasattr(data, "columns") and hasattr(data, "__getitem__") and hasattr(data, "shape")
 
 
+def _names(table: Any) -> list[Any]:
+    """Return the names of columns; InputError if one is there twice, since each would be both."""
+    names = list(table if isinstance(table, Mapping) else table.columns)
+    texts = list(map(str, names))
+    twice = next((text for text in texts if texts.count(text) > 1), None)
+    if twice is not None:
+        raise InputError(f"data: two columns are called {twice!r}; give each its own name")
+    return names
+
+
+def _images_in(data: Any) -> str | None:
+    """Return the column that holds images themselves; None if none does."""
+    if isinstance(data, Mapping) and (name := next((name for name in IMAGES if name in data), None)):
+        return name
+    known = _names(data)
+    for name in (each for each in ("image", "img", *IMAGES) if each in known):
+        first = next(iter(data[name]), None) if hasattr(data[name], "__iter__") else None
+        if hasattr(first, "getbands") or getattr(first, "ndim", 0) >= 2:
+            return name
+    return None
+
+
+def _are_paths(data: Any) -> bool:
+    """Tell whether something is a list of paths."""
+    listed = isinstance(data, list) or (hasattr(data, "__array__") and getattr(data, "ndim", 0) == 1)
+    return listed and len(data) > 0 and all(isinstance(each, (str, os.PathLike)) for each in data)
+
+
 def _is_array(data: Any) -> bool:
     if isinstance(data, (list, tuple)):
         # A list of numbers in lists, and not of images, each of which may be an array.
@@ -158,6 +195,10 @@ def as_array(data: Any) -> npt.NDArray[Any]:
 
 
 def _array(data: Any, name: str) -> npt.NDArray[Any]:
+    if isinstance(data, np.ma.MaskedArray) and np.ma.getmaskarray(data).any():
+        raise InputError(f"data: {name} have masked pixels; fill them, as with {name}.filled(0)")
+    if getattr(getattr(data, "dtype", None), "kind", None) == "O":
+        data = list(data)  # Such as a column of a data frame.
     if not _is_array(data) and hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         return _stack([_pixels(each, place) for place, each in enumerate(data)])
     try:
@@ -176,9 +217,12 @@ def _labels(labels: Any, n: int, left: list[LeftOut]) -> dict[str, Column]:
     """Return the columns that the second of `(images, labels)` holds."""
     if isinstance(labels, Mapping) or _is_frame(labels):
         return _columns(labels, n, left)
-    array = _column(labels)
     name = getattr(labels, "name", None)
     name = name if isinstance(name, str) and name else "label"
+    array = _column(labels)
+    if array is None:
+        left.append(LeftOut.of("array", [name], NESTED))
+        return {}
     if array.ndim == 2 and array.shape[1] > 1:
         return _columns({f"{name}{k}": column for k, column in enumerate(array.T)}, n, left)
     return _columns({name: array}, n, left)
@@ -187,41 +231,72 @@ def _labels(labels: Any, n: int, left: list[LeftOut]) -> dict[str, Column]:
 def _columns(given: Any, n: int, left: list[LeftOut]) -> dict[str, Column]:
     """Return the columns of one label an image; the others are named in `left`."""
     columns: dict[str, Column] = {}
-    for key in given if isinstance(given, Mapping) else given.columns:
+    for key in _names(given):
         name, column = str(key), _column(given[key])
-        if column.shape in ((n,), (n, 1)):
+        if column is None:
+            left.append(LeftOut.of("array", [name], NESTED))
+        elif column.shape in ((n,), (n, 1)):
             columns[name] = column.reshape(-1)
         elif column.ndim == 1 or name.lower() in LABELS:
-            raise InputError(f"data: {name} is {list(column.shape)} for {n} images; give one label for each")
+            one_hot = "; of one-hot labels take argmax(1)" * (column.ndim == 2 and len(column) == n)
+            raise InputError(
+                f"data: {name} is {list(column.shape)} for {n} images; give one label for each{one_hot}"
+            )
         else:
             reason = f"it is {list(column.shape)}, not one label for each of {n} images"
             left.append(LeftOut.of("array", [name], reason))
     return columns
 
 
-def _column(values: Any) -> npt.NDArray[Any]:
-    """Return labels as numbers or texts; objects become the texts that a CSV file would hold."""
+def _column(values: Any) -> npt.NDArray[Any] | None:
+    """Return labels as numbers or texts; objects become the texts that a CSV file would hold.
+
+    None if a cell holds several labels, or none that has a text.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.array(values.tolist(), dtype=object)
     if isinstance(values, (list, tuple)) and all(isinstance(each, (int, float)) for each in values):
-        return np.asarray(values)
+        numbers = np.asarray(values)
+        if numbers.dtype != object:
+            return numbers
     if isinstance(values, (list, tuple)):
+        try:
+            rows = np.asarray(values) if all(isinstance(each, (list, tuple)) for each in values) else None
+        except ValueError:
+            rows = None  # Of different lengths.
+        if rows is not None and rows.ndim > 1 and rows.dtype.kind in "biuf":
+            return rows
         values = np.array([*values, None], dtype=object)[:-1]
     array = as_array(values)
     if array.dtype.kind in "biufUS":
         return array
+    if any(map(_is_nested, array.reshape(-1))):
+        return None
     texts = [_cell(each) for each in array.reshape(-1)]
     return np.array(texts, dtype=str).reshape(array.shape)
 
 
+def _is_nested(value: Any) -> bool:
+    """Tell whether a cell holds several values: a list, a mapping, or an array of more than one."""
+    shape = getattr(value, "shape", None)
+    return isinstance(value, (list, tuple, dict, set)) or (shape is not None and math.prod(shape) != 1)
+
+
 def _cell(value: Any) -> str:
     """Return what a table would hold: nothing for None, NaN and pandas' own words for them."""
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+    if hasattr(value, "item") and getattr(value, "shape", None) is not None:
         value = value.item()
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise InputError("data: labels hold bytes that are no UTF-8; give texts") from None
     # The last is NaN.
     missing = value is None or str(value) in {"<NA>", "NaT"} or bool(value != value)  # noqa: PLR0124
     return "" if missing else str(value)
 
 
-def _of_items(data: Any) -> tuple[npt.NDArray[Any], dict[str, Column]]:
+def _of_items(data: Any, left: list[LeftOut]) -> tuple[npt.NDArray[Any], dict[str, Column]]:
     """Read a dataset item by item: its images, and the columns of its labels."""
     images: list[npt.NDArray[Any]] = []
     columns: dict[str, list[Any]] = {}
@@ -233,7 +308,7 @@ def _of_items(data: Any) -> tuple[npt.NDArray[Any], dict[str, Column]]:
         images.append(_pixels(image, place))
         for name, label in labels.items():
             columns.setdefault(name, [None] * n)[place] = label
-    return _stack(images), {name: _column(column) for name, column in columns.items()}
+    return _stack(images), _columns(columns, n, left)
 
 
 def _parts(item: Any, place: int) -> tuple[Any, dict[str, Any]]:
@@ -294,26 +369,31 @@ def _stack(images: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 def _of_table(table: Any, options: DataOptions) -> Found:
     """Return the source of a data frame, or of columns, that name image files."""
-    names = list(table if isinstance(table, Mapping) else table.columns)
-    given = {str(name): list(table[name]) if hasattr(table[name], "__len__") else [] for name in names}
+    given = {
+        str(name): list(table[name]) if hasattr(table[name], "__len__") else [] for name in _names(table)
+    }
     lengths = {len(column) for column in given.values()}
-    if len(lengths) != 1 or any(np.ndim(each) for column in given.values() for each in column[:1]):
+    nested = [name for name, column in given.items() if any(map(_is_nested, column))]
+    texts = any(isinstance(each, (str, os.PathLike)) for column in given.values() for each in column[:1])
+    if len(lengths) != 1 or (nested and not texts):
         raise InputError(
             f"data: no images under {' or '.join(IMAGES)}, and {', '.join(given) or 'nothing'} is no "
             "table of files with as many cells in every column"
         )
-    columns = {name: [_cell(each) for each in column] for name, column in given.items()}
+    columns = {name: [_cell(each) for each in column] for name, column in given.items() if name not in nested}
     root = _common_folder(columns)
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     sheet = Sheet(WHERE, list(columns), list(enumerate(rows)))
     found = listed(look_at_sheet(sheet, Finder(root, []), options.skip_bad), options)
-    return replace(found, name=ARRAYS)
+    left = (LeftOut.of("column", nested, NESTED),) if nested else ()
+    return replace(found, name=ARRAYS, left_out=(*left, *found.left_out))
 
 
 def _common_folder(columns: dict[str, list[str]]) -> Path:
     """Return the folder that holds all files of a column, whose paths become absolute; else this one."""
     for name, cells in columns.items():
-        if cells and all(Path(cell).is_absolute() or Path(cell).is_file() for cell in cells):
-            columns[name] = [os.path.abspath(cell) for cell in cells]  # noqa: PTH100 - links stay
-            return Path(os.path.commonpath([Path(cell).parent for cell in columns[name]]))
+        filled = [cell for cell in cells if cell]
+        if filled and all(Path(cell).is_absolute() or Path(cell).is_file() for cell in filled):
+            columns[name] = [cell and os.path.abspath(cell) for cell in cells]  # noqa: PTH100 - links stay
+            return Path(os.path.commonpath([Path(cell).parent for cell in columns[name] if cell]))
     return Path()

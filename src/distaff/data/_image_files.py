@@ -34,6 +34,8 @@ WHITES = (1, 255, 1023, 4095, 16383, 65535)
 """Largest values of 1, 8, 10, 12, 14 and 16 bits."""
 DARK = 26
 """A tenth of white: a set without a brighter pixel was probably saved on another scale."""
+PAGED = frozenset({"GIF", "TIFF", "WEBP", "PNG"})
+"""Formats of films and pages; of a camera's JPEG the second image is a preview."""
 BROKEN = (
     *(OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, OverflowError, MemoryError),
     *(struct.error, zlib.error, Warning),
@@ -68,11 +70,13 @@ class Decoded:
         pixels: uint8 (c, h, w).
         digest: what it is known by, of its pixels at their own size.
         binary: its file holds bytes, but only 0 and 1, which were read as black and white.
+        several: its file holds other images behind it.
     """
 
     pixels: Bytes
     digest: int
     binary: bool
+    several: bool = False
 
 
 def read_images(
@@ -209,8 +213,9 @@ def decode(
         InputError: it cannot be read or is smaller than the crop.
     """
     with _open(path, content) as image:
+        several = image.format in PAGED and getattr(image, "n_frames", 1) > 1
         plain, identity, binary = _plain(image, shape[0], white)
-    return Decoded(_cut(plain, path, shape, crop), identity, binary)
+    return Decoded(_cut(plain, path, shape, crop), identity, binary, several)
 
 
 def decode_opened(
@@ -345,6 +350,7 @@ def _checked(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     numbers = pixels.astype(np.float64)
     if not np.isfinite(numbers).all():
         raise ValueError("it has NaN or infinite pixels")
-    if numbers.size and numbers.min() < 0:
+    # A float just below 0 is 0 with a rounding error.
+    if numbers.size and numbers.min() < -1e-6 * max(numbers.max(), 1):
         raise ValueError(f"its pixels go down to {numbers.min():g}; add what makes the lowest 0")
     return numbers

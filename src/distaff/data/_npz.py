@@ -222,14 +222,18 @@ def attributes_of(archive: Archive, n: int, options: DataOptions) -> Labels:
             factors = classes_of(name, member.read(), str(archive.path))
             return Labels(tabulate(factors), left_out=tuple(left))
     columns: dict[str, Column] = {}
+    one_each = {name for name, member in archive.members.items() if member.shape in ((n,), (n, 1))}
+    # Beside labels that fit, `classes` may be the names of the classes.
+    labelled = any(name.lower() in LABELS for name in one_each)
     for name, member in archive.members.items():
         if name in IGNORED:
             left.append(LeftOut.of("array", [name], "it is no label but says where the images come from"))
-        elif member.shape in ((n,), (n, 1)):
+        elif name in one_each:
             columns[name] = member.read().reshape(-1)
-        elif name.lower() in LABELS or name in (options.attributes or ()):
+        elif (name.lower() in LABELS and not labelled) or name in (options.attributes or ()):
+            one_hot = "; of one-hot labels take argmax(1)" * (len(member.shape) == 2)
             raise InputError(
-                f"{archive.path}: {name!r} is {list(member.shape)} for {n} images: it must be [{n}]"
+                f"{archive.path}: {name!r} is {list(member.shape)} for {n} images: it must be [{n}]{one_hot}"
             )
         else:
             reason = f"it is {list(member.shape)}, not one label for each of {n} images"
