@@ -146,6 +146,62 @@ def test_wrong_attributes_are_named(attribute_model, wanted, message):
         attribute_model.sample(3, attributes=wanted)
 
 
+@pytest.mark.parametrize("missing", [None, np.nan, ["heart", None, "square"]])
+def test_a_missing_label_is_no_latent(attribute_model, missing):
+    rejected = make(latent=[Gaussian(2)], loss=[KL(), Classify("shape")])
+    for work in (
+        lambda: attribute_model.sample(3, attributes={"shape": missing}),
+        lambda: attribute_model.edit(np.zeros((3, 8, 8)), attributes={"shape": missing}),
+        lambda: attribute_model.write(
+            np.zeros((3, attribute_model.code_size)), attributes={"shape": missing}
+        ),
+        lambda: rejected.sample(3, attributes={"shape": missing}),
+    ):
+        with pytest.raises(InputError, match="a label is missing"):
+            work()
+
+
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (lambda model: model.sample(-1), "n: expected a whole number of 0 or more, got '-1'"),
+        (lambda model: model.sample(1.5), "n: expected a whole number"),
+        (lambda model: model.sample("3"), "n: expected a whole number"),
+        (lambda model: model.sample(True), "n: expected a whole number"),
+        (lambda model: model.sample(2, seed=0.5), "seed: expected a whole number"),
+        (lambda model: model.sample(2, attributes="shape"), "attributes: expected a mapping"),
+        (lambda model: model.edit(np.zeros((8, 8)), attributes=[("shape", 1)]), "expected a mapping"),
+        (lambda model: model.interpolate(np.zeros((8, 8)), np.zeros((8, 8)), steps=2.5), "steps.* whole"),
+        (lambda model: model.traverse(np.zeros((8, 8)), "style0", steps=0), "steps: expected .* 1 or more"),
+        (
+            lambda model: model.traverse(np.zeros((8, 8)), "style0", values=["a"]),
+            "values: expected .*numbers",
+        ),
+        (lambda model: model.traverse(np.zeros((8, 8)), "style0", values=[np.inf]), "values: hold NaN"),
+        (lambda model: model.decode("a"), "codes: expected an array of numbers"),
+        (lambda model: model.decode(None), "codes: hold NaN"),
+        (lambda model: model.decode(np.full((1, model.code_size), np.nan)), "codes: hold NaN"),
+    ],
+)
+def test_odd_values_are_refused_in_a_line(attribute_model, work, message):
+    with pytest.raises(InputError, match=message) as caught:
+        work(attribute_model)
+    assert "\n" not in str(caught.value)
+
+
+def test_only_what_can_be_traversed_is_offered():
+    model = make(latent=[Gaussian(2)], loss=[KL(), Classify("shape")])
+    with pytest.raises(InputError, match="no latent 'shape'; there is: z0, z1"):
+        model.traverse(np.zeros((8, 8)), "shape")
+
+
+def test_floats_just_outside_are_rounding_errors():
+    model = make()
+    images = np.random.default_rng(0).uniform(0, 1, (2, 8, 8))
+    near = np.where(images > 0.5, 1 + 1e-7, -1e-7)
+    assert np.array_equal(model.encode(near), model.encode(np.round(near)))
+
+
 def test_a_plain_model_has_nothing_to_set():
     with pytest.raises(InputError, match="this model has no attribute that can be set; train 'supervised'"):
         make().sample(1, attributes={"shape": "heart"})

@@ -86,12 +86,54 @@ def _scaled(array: npt.NDArray[Any], white: float | None) -> npt.NDArray[Any]:
         if low < 0 or high > top:
             raise InputError(f"images: whole numbers must lie from 0 to {top:g}, got {low} to {high}")
         return array.astype(np.uint8) if top == 255 else (array / top).astype(np.float32)
-    if not (np.isfinite(low) and np.isfinite(high) and low >= 0 and high <= 1):
+    # A float just outside is one with a rounding error.
+    if not (np.isfinite(low) and np.isfinite(high) and low >= -1e-6 and high <= 1 + 1e-6):
         raise InputError(
             f"images: floats must lie between 0 and 1; divide by {top:g}"
             + (", or pass uint8" if top == 255 else ", which training took as white")
         )
-    return array.astype(np.float32, copy=False)
+    pixels = array.astype(np.float32, copy=False)
+    return np.clip(pixels, 0, 1) if low < 0 or high > 1 else pixels
+
+
+def check_whole(name: str, value: Any, least: int) -> int:
+    """Return a whole number that a caller gave; InputError if it is none, or below the least.
+
+    >>> check_whole("n", np.int64(3), 0)
+    3
+    """
+    number = getattr(value, "__index__", None)
+    if number is None or isinstance(value, (bool, np.bool_)) or not least <= number() < 2**63:
+        raise InputError(f"{name}: expected a whole number of {least} or more, got {str(value)[:40]!r}")
+    return int(number())
+
+
+def finite_numbers(given: Any, name: str) -> Floats:
+    """Return what a caller gave as finite numbers.
+
+    Raises:
+        InputError: no numbers, NaN, or numbers that no float32 holds.
+    """
+    try:
+        array = as_array(given).astype(np.float32)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: expected an array of numbers") from None
+    if not np.isfinite(array).all():
+        raise InputError(f"{name}: hold NaN, or numbers that no float32 holds; give finite ones")
+    return array
+
+
+def check_mapping(attributes: Any) -> None:
+    """Refuse labels that do not say which attribute they are of."""
+    if attributes is not None and not isinstance(attributes, Mapping):
+        shown = str(attributes)[:40]
+        raise InputError(f"attributes: expected a mapping, such as {{'digit': 3}}, got {shown!r}")
+
+
+def refuse_missing(name: str, values: Floats) -> None:
+    """Refuse a missing label where a latent would become NaN."""
+    if np.isnan(values).any():
+        raise InputError(f"attribute {name!r}: a label is missing (None or NaN); give a value")
 
 
 def show_images(images: Floats) -> Floats:

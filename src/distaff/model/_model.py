@@ -20,9 +20,13 @@ from distaff.losses import ClassifyTerm, Objective
 from distaff.model._inputs import (
     Floats,
     Indices,
+    check_mapping,
+    check_whole,
     draw_believed,
+    finite_numbers,
     likeliest_condition,
     read_images,
+    refuse_missing,
     show_images,
 )
 from distaff.model._paths import End, PathName, interpolate
@@ -278,6 +282,7 @@ class Model:
         >>> model.traverse(np.zeros((8, 8)), "z3", steps=5).shape
         (5, 8, 8)
         """
+        steps = check_whole("steps", steps, 1)
         start = self._end(image, attributes)
         attribute = self._by_name.get(latent) if isinstance(latent, str) else None
         told = {name: np.asarray(each) for name, each in (start.condition or {}).items()}
@@ -297,7 +302,7 @@ class Model:
                     f"latent {found.label!r} is {found.kind}: give the values that it should take"
                 )
             values = np.linspace(-REACH, REACH, steps)
-        numbers = np.asarray(values, dtype=np.float32).reshape(-1)
+        numbers = finite_numbers(values, "values").reshape(-1)
         codes = np.repeat(start.code[None], len(numbers), axis=0)
         codes[:, found.index] = numbers
         return self.decode(codes, indices=told)
@@ -340,7 +345,7 @@ class Model:
             if latent in (each.index, each.label):
                 return each
         if isinstance(latent, str):
-            names = [*(each.label for each in entries), *self.settable]
+            names = {each.label for each in entries} | {*self._blocks, *self.condition}
             raise InputError(f"the model has no latent {latent!r}; {nearest(latent, names)}")
         raise InputError(f"the model has no latent {latent}: its columns are 0 to {len(entries) - 1}")
 
@@ -358,6 +363,7 @@ class Model:
             for name, block in self._blocks.items():
                 columns = self.slices[block.name]
                 if name in given:
+                    refuse_missing(name, given[name])
                     values = torch.from_numpy(given[name]).to(self.device)
                 else:
                     values = block.read(torch.from_numpy(array[:, columns]).to(self.device))
@@ -370,6 +376,7 @@ class Model:
         Models with attribute latents change the code, conditional ones the condition; what else the condition
         holds is read from the image as `reconstruct` does.
         """
+        check_mapping(attributes)
         conditions = {name: value for name, value in attributes.items() if name in self.condition}
         rest = {
             name: value
@@ -401,6 +408,7 @@ class Model:
         seed: int = 0,
     ) -> tuple[Floats, dict[str, Floats]]:
         """Draw n codes [n, D] as `sample` does, and the condition they go with, as class indices."""
+        n, seed = check_whole("n", n, 0), check_whole("seed", seed, 0)
         generator = torch.Generator(self.device).manual_seed(seed)
         values = self.values(n, attributes, indices, known=self.settable)
         if self.sampler is not None:
@@ -409,10 +417,13 @@ class Model:
         else:
             elsewhere = {*self._blocks, *self.condition}
             wanted = {name: each for name, each in values.items() if name not in elsewhere}
+            for name, each in wanted.items():
+                refuse_missing(name, each)
             readers = {name: self._readers[name] for name in wanted}
             codes = draw_believed(self.vae.latents, n, readers, wanted, generator)
         for name in values.keys() & self._blocks.keys():
             block = self._blocks[name]
+            refuse_missing(name, values[name])
             codes[:, self.slices[block.name]] = block.write(torch.from_numpy(values[name]).to(self.device))
         condition: dict[str, Floats] = {}
         for name in self.condition:
@@ -440,6 +451,7 @@ class Model:
             InputError: an attribute that is not `known` (any of the model's by default), a label that it does
                 not have, or neither one label nor one for each of n images.
         """
+        check_mapping(attributes)
         names = self._by_name if known is None else known
         found: dict[str, Floats] = {}
         for name in (*(attributes or {}), *(indices or {})):
@@ -473,8 +485,8 @@ class Model:
         return self.vae.condition_code(labels)
 
     def read_codes(self, codes: npt.ArrayLike) -> Floats:
-        """Return codes as float32 [n, D]; raises InputError when their shape is another."""
-        array = np.asarray(codes, dtype=np.float32)
+        """Return codes as float32 [n, D]; raises InputError when their shape is another, or one is NaN."""
+        array = finite_numbers(codes, "codes")
         if array.ndim != 2 or array.shape[1] != self.code_size:
             raise InputError(f"codes: expected [n, {self.code_size}], got {list(array.shape)}")
         return array

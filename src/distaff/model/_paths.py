@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from distaff.errors import InputError, nearest
-from distaff.model._inputs import Floats, Indices, show_images
+from distaff.model._inputs import Floats, Indices, check_whole, show_images
 
 if TYPE_CHECKING:
     from distaff.model._model import Model
@@ -86,8 +86,7 @@ def interpolate(
     Raises:
         InputError: fewer than two steps, or an unknown path.
     """
-    if steps < 2:
-        raise InputError(f"steps must be 2 or more, both ends included, not {steps}")
+    steps = check_whole("steps, both ends included", steps, 2)
     if path not in PATHS:
         raise InputError(f"there is no path {path!r}; {nearest(path, get_args(PathName))}")
     shares = np.linspace(0, 1, steps, dtype=np.float32)
