@@ -117,6 +117,27 @@ def test_other_data_are_matched_by_name_and_label_measured_whole_and_written_apa
     assert written["metrics"].keys() == {"attribute_accuracy"}
 
 
+@pytest.mark.parametrize("mended", ["a label", "an image", "the names of the classes"])
+def test_nothing_that_was_measured_of_other_images_or_labels_is_kept(make_run, tmp_path, mended):
+    run = make_run("vae", **{"data.count": None})
+    bunch = load_digits()
+    images, digit = (
+        np.rint(bunch.images[:80] * (255 / 16)).astype(np.uint8)[:, ::-1].copy(),
+        bunch.target[:80].copy(),
+    )
+    evaluate(run, metrics=["linear_probe"], data=(images, {"digit": digit}))
+    if mended == "a label":
+        digit[5] = (digit[5] + 1) % 10
+    elif mended == "an image":
+        images[5, 3, 3] ^= 255
+    else:
+        digit = np.array(list("abcdefghij"))[digit]
+    found = evaluate(
+        run, metrics=["kl"], data=(images, {"kind" if digit.dtype.kind == "U" else "digit": digit})
+    )
+    assert found["metrics"].keys() == {"kl"}
+
+
 def test_neighbours_of_other_data_never_vote_on_themselves(make_run, tmp_path):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8)

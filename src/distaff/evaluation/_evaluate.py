@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distaff.data import Data, name_of
+from distaff.data import Data, fingerprint, name_of
 from distaff.errors import InputError
 from distaff.evaluation._inputs import RunInputs
 from distaff.metrics import METRICS, Results, Score
@@ -153,9 +153,20 @@ def _settings(run: Run, analysis: Analysis, data: str | None) -> dict[str, Any]:
         "train_images": len(analysis.train_rows),
         "test_images": len(analysis.rows),
         "images_of_split": len(analysis.dataset.splits[analysis.split]),
+        "images_sha256": _digest(analysis),
         "seed": SEED,
         "weights_sha256": hashlib.sha256((run.path / "model.safetensors").read_bytes()).hexdigest(),
     }
+
+
+def _digest(analysis: Analysis) -> str:
+    """Return a digest of the images, their splits and their labels: mended labels make other numbers."""
+    known = fingerprint(analysis.dataset)
+    attributes = [(each.name, each.kind, each.values) for each in analysis.dataset.attributes.attributes]
+    digest = hashlib.sha256(repr(attributes).encode("utf-8", "surrogateescape"))
+    for array in (known.digests, known.splits, known.labels):
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _measured_before(
