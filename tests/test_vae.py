@@ -30,13 +30,13 @@ class Linear(Network):
         return nn.Sequential(nn.Linear(inputs, math.prod(shape)), nn.Unflatten(1, shape))
 
 
-def train_linear(beta, variance, steps=2500, rate=0.05):
+def train_linear(beta, variance, steps=2500, rate=0.05, size=4):
     torch.manual_seed(0)
     shape = (1, 1, 4)
     vae = VAE(
         shape,
         network=Linear(head_scale=1.0, output_scale=1.0),
-        latent=[Gaussian(4)],
+        latent=[Gaussian(size)],
         likelihood=GaussianPixels(variance),
         attributes={},
     )
@@ -58,7 +58,7 @@ def train_linear(beta, variance, steps=2500, rate=0.05):
         adam.step()
     posteriors = vae.encode(batch.images)
     kl = vae.latents.kl(posteriors, vae.latents.rsample(posteriors, 1, None), {})["z"]
-    return kl.mean(0).detach().sort(descending=True).values.tolist(), posteriors["z"]
+    return kl.mean(0).detach().sort(descending=True).values.tolist(), posteriors["z"], vae.likelihood
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,20 @@ def train_linear(beta, variance, steps=2500, rate=0.05):
     ],
 )
 def test_linear_data_uses_the_latents_that_are_worth_their_nats(beta, variance, expected):
-    found, q = train_linear(beta, variance)
+    found, q, _ = train_linear(beta, variance)
     assert found == pytest.approx(expected, abs=0.02)
     used = sum(each > 0.02 for each in found)
     assert used == int((beta * variance < EIGENVALUES).sum())
     variances = sorted(q.log_variance.exp().mean(0).tolist())[:used]
     ideal = [beta * variance / each for each in EIGENVALUES.tolist()[:used]]
     assert variances == pytest.approx(ideal, rel=0.05)
+
+
+def test_a_learned_variance_is_the_mean_of_the_eigenvalues_that_are_left():
+    found, _, likelihood = train_linear(1, "learned", size=2)
+    left = EIGENVALUES[2:].mean()
+    assert likelihood.log_variance.exp().item() == pytest.approx(left.item(), rel=0.05)
+    assert found == pytest.approx((0.5 * (EIGENVALUES[:2] / left).log()).tolist(), abs=0.03)
 
 
 ATTRIBUTES = {"digit": Attribute(name="digit", kind="categorical", values=(0, 1, 2))}

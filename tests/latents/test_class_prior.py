@@ -104,12 +104,24 @@ def test_all_classes_together_have_the_moments_of_n01(means, size):
 
 
 @pytest.mark.parametrize(
-    ("spread", "norm", "distance"), [(0.5, 1.2247 * 1.0, 2.1213), (0.5**0.5, 1.0, 1.7321)]
+    ("classes", "variance", "norm", "distance", "error"),
+    [
+        (3, 0.25, 1.2247, 2.1213, 0.0169),
+        (3, 0.5, 1.0, 1.7321, 0.1103),
+        (10, 0.25, 2.5981, 3.8730, 5.4e-5),
+        (10, 0.5, 2.1213, 3.1623, 0.0127),
+    ],
 )
-def test_a_simplex_of_three_has_the_published_sizes(spread, norm, distance):
-    means = ByClass(means="simplex", spread=spread).build(2, SHAPE, ATTRIBUTES).class_means()
-    assert means.norm(dim=1).tolist() == pytest.approx([norm] * 3, abs=1e-3)
-    assert torch.cdist(means, means)[0, 1:].tolist() == pytest.approx([distance] * 2, abs=1e-3)
+def test_corners_of_a_simplex_lie_as_far_apart_as_published(classes, variance, norm, distance, error):
+    attributes = {"digit": Attribute(name="digit", kind="ordinal", values=tuple(range(classes)))}
+    prior = ByClass(means="simplex", spread=variance**0.5).build(classes - 1, SHAPE, attributes)
+    means = prior.class_means()
+    assert means.norm(dim=1).tolist() == pytest.approx([norm] * classes, abs=1e-3)
+    apart = torch.cdist(means, means)[0, 1:]
+    assert apart.tolist() == pytest.approx([distance] * (classes - 1), abs=1e-3)
+    # Of two classes as likely, half the distance apart from the border between them.
+    found = torch.special.ndtr(-apart[0] / (2 * variance**0.5)).item()
+    assert found == pytest.approx(error, rel=0.06)
 
 
 def test_whitened_means_learn_and_those_of_a_simplex_do_not():
