@@ -113,3 +113,20 @@ def test_probes_see_rotated_factors() -> None:
     wide = np.column_stack([1000 * state.randn(1500), codes])
     near = float(metrics.knn_accuracy(wide, factors))
     assert float(metrics.knn_accuracy(wide, factors, standardise=True)) > near
+
+
+@pytest.mark.parametrize("logvar", [-60.0, -40.0, -25.0, -10.0, 0.0])
+def test_the_split_of_narrow_posteriors_is_that_of_their_differences(logvar: float) -> None:
+    # By products of matrices a log variance of -40 gave -148 nats, and one of -60 gave 1e11.
+    state = np.random.RandomState(0)
+    mean = 3 * state.randn(30, 3)
+    deviation = np.exp(logvar / 2)
+    samples = mean + deviation * state.randn(30, 3)
+    away = (samples[:, None] - mean) / deviation
+    densities = -0.5 * (away**2 + logvar + np.log(2 * np.pi))
+    joint = np.logaddexp.reduce(densities.sum(2), axis=1) - np.log(30)
+    marginals = (np.logaddexp.reduce(densities, axis=1) - np.log(30)).sum(1)
+    found = metrics.elbo_split(mean, np.full(mean.shape, logvar), samples=samples)
+    assert found.value == pytest.approx((joint - marginals).mean(), abs=1e-6)
+    information = (np.diagonal(densities.sum(2)) - joint).mean()
+    assert found.details["mutual_information"] == pytest.approx(information, abs=1e-6)

@@ -34,7 +34,7 @@ from pydantic import Field
 from torch import Tensor
 
 from distaff.errors import InputError
-from distaff.latents import Normal
+from distaff.latents import Normal, log_normal
 from distaff.latents.priors import ByClassModule
 from distaff.losses._objective import Column, Context, Step, Term, TermModule, Values, normal_latents
 from distaff.schedules import Weight, as_schedule
@@ -198,7 +198,8 @@ class MarginalTerm(TermModule):
         # Places that are not filled yet are left out by a mask: choosing rows would wait for the device.
         filled = torch.arange(self.part.memory, device=z.device) < self.seen
         nats[:, len(mean) :].masked_fill_(~filled, NEVER)
-        own = nats.diagonal().detach().clone()
+        # By differences: in the product of matrices a narrow posterior drowns in rounding.
+        own = log_normal(z.detach(), mean, (variance + extra).log()).sum(1)
         nats.diagonal().fill_(NEVER)
         others = nats.logsumexp(1)
         log_q = torch.logaddexp(others, own) - (len(mean) + filled.sum()).log()
