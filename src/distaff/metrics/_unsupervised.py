@@ -196,13 +196,14 @@ def log_aggregate(points: Floats, mean: Floats, logvar: Floats, *, cells: int = 
     constant = -0.5 * (np.square(mean) * precision + logvar + _LOG_2PI).sum(axis=1) - np.log(len(mean))
     out = np.empty(len(points))
     step = max(1, cells // len(mean))
-    # A product of matrices is faster than differences, but narrow posteriors leave nothing of it but rounding.
+    # A product of matrices is faster than differences, but of narrow posteriors it leaves rounding alone.
     reach = max(np.abs(points).max(initial=0), np.abs(mean).max(initial=0))
     narrow = float(precision.max(initial=0)) * reach**2 > NARROW
     for start in range(0, len(points), step):
         z = points[start : start + step]
         if narrow:
-            block = np.repeat(-0.5 * (logvar + _LOG_2PI).sum(axis=1)[None] - np.log(len(mean)), len(z), axis=0)
+            peak = -0.5 * (logvar + _LOG_2PI).sum(axis=1) - np.log(len(mean))
+            block = np.repeat(peak[None], len(z), axis=0)
             for d in range(mean.shape[1]):
                 block -= 0.5 * np.square((z[:, d, None] - mean[:, d]) * np.sqrt(precision[:, d]))
         else:
