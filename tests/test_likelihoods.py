@@ -109,3 +109,17 @@ def test_the_gradient_of_a_logistic_is_finite_far_from_the_image():
     output = torch.tensor([[[[-50.0, 50.0]]]], requires_grad=True)
     likelihood.log_probability(output, torch.tensor([[[[1.0, 0.5]]]])).sum().backward()
     assert output.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"), [(Gaussian("learned"), "log_variance"), (DiscretisedLogistic(), "log_scale")]
+)
+def test_a_learned_width_below_its_least_is_led_back_by_large_errors(spec, name):
+    # Clamped, it had no gradient any more, and stayed at the least whatever the errors.
+    module = spec.build()
+    width = getattr(module, name)
+    with torch.no_grad():
+        width.fill_(-13.0)
+    images, output = torch.full((4, 1, 3, 3), 100 / 255), torch.full((4, 1, 3, 3), 0.5)
+    (-module.log_probability(output, images).mean()).backward()
+    assert width.grad < 0

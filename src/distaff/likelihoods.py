@@ -45,6 +45,11 @@ class LikelihoodModule(nn.Module, ABC):
         return images
 
 
+def _at_least(number: Tensor, least: float) -> Tensor:
+    """Return a number, or `least` where it is below, from where its gradient still leads it back."""
+    return number + (number.clamp(min=least) - number).detach()
+
+
 class BernoulliLikelihood(LikelihoodModule):
     """Each pixel is on with probability sigmoid(output); grey pixels count as probabilities."""
 
@@ -76,7 +81,7 @@ class GaussianLikelihood(LikelihoodModule):
         log_variance = self.log_variance
         if isinstance(log_variance, nn.Parameter):
             # A deviation under half a grey level would only model the rounding of the pixels.
-            log_variance = log_variance.clamp(min=2 * math.log(0.5 / 255))
+            log_variance = _at_least(log_variance, 2 * math.log(0.5 / 255))
         squared = (images - output).square() * torch.exp(-log_variance)
         return -0.5 * (squared + log_variance + math.log(2 * math.pi)).flatten(1).sum(1)
 
@@ -157,7 +162,7 @@ class LogisticLikelihood(LikelihoodModule):
 
     def log_probability(self, output: Tensor, images: Tensor) -> Tensor:
         """Return sum log P(x; output, scale): [b, c, h, w], [b, c, h, w] -> [b]."""
-        inverse = torch.exp(-self.log_scale.clamp(min=-7))
+        inverse = torch.exp(-_at_least(self.log_scale, -7))
         value = (images * 255).round()
         upper = ((value + 0.5) / 255 - output) * inverse
         lower = ((value - 0.5) / 255 - output) * inverse

@@ -60,6 +60,17 @@ def test_a_mixtures_gradient_is_finite_far_away():
     assert all(each.grad.isfinite().all() for each in prior.parameters())
 
 
+def test_a_component_that_became_too_narrow_is_led_back():
+    module = Mixture(1).build(1, SHAPE, {})
+    with torch.no_grad():
+        module.mean.zero_()
+        module.log_variance.fill_(-9.0)
+    z = torch.randn(200, 1, generator=torch.Generator().manual_seed(0))
+    (-module.log_prob(z).mean()).backward()
+    assert module.log_variance.grad < 0
+    assert module.log_prob(torch.zeros(1, 1)).item() == pytest.approx(3.45 - 0.5 * math.log(2 * math.pi))
+
+
 def test_a_mixture_is_drawn_from_its_components():
     prior = one_component(mean=3.0, variance=0.25)
     draws = prior.sample(20_000, torch.Generator().manual_seed(0), torch.device("cpu"))

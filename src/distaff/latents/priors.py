@@ -185,9 +185,13 @@ class MixtureModule(PriorModule):
 
     def component_log_prob(self, z: Tensor) -> Tensor:
         """Return log pi_k + log N(z; m_k, v_k) in nats: [..., d] -> [..., k]."""
-        log_variance = self.log_variance.clamp(min=-6.9)  # a variance of at least 0.001
-        log_normals = log_normal(z.unsqueeze(-2), self.mean, log_variance).sum(-1)
+        log_normals = log_normal(z.unsqueeze(-2), self.mean, self._bounded()).sum(-1)
         return self.logits.log_softmax(0) + log_normals
+
+    def _bounded(self) -> Tensor:
+        """Return log variances of at least that of 0.001; a gradient leads a component back from below."""
+        found = self.log_variance
+        return found + (found.clamp(min=-6.9) - found).detach()
 
     def log_prob(self, z: Tensor, labels: Mapping[str, Tensor] | None = None) -> Tensor:
         """Return log p(z) in nats: [..., b, d] -> [..., b]."""
@@ -203,7 +207,7 @@ class MixtureModule(PriorModule):
         """Draw n codes: [n, d]."""
         chosen = torch.multinomial(self.logits.softmax(0), n, replacement=True, generator=generator)
         noise = torch.randn(n, self.size, generator=generator, device=device)
-        return self.mean[chosen] + torch.exp(0.5 * self.log_variance.clamp(min=-6.9)[chosen]) * noise
+        return self.mean[chosen] + torch.exp(0.5 * self._bounded()[chosen]) * noise
 
 
 class Mixture(Prior):
