@@ -260,4 +260,7 @@ def first_attribute(attributes: Mapping[str, Attribute], where: str) -> str:
     for name, attribute in attributes.items():
         if attribute.size:
             return name
-    raise UnknownAttributeError(where, None, "needs an attribute with classes, and the data has none")
+    numbers = f"; {next(iter(attributes))} is continuous, unless data.kinds says otherwise" * bool(attributes)
+    raise UnknownAttributeError(
+        where, None, f"needs an attribute with classes, and the data has none{numbers}"
+    )

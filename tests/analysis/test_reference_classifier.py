@@ -14,9 +14,10 @@ from distaff.analysis._reference import (
     reference_classifier,
     train_reference_classifier,
 )
-from distaff.attributes import Attribute, Folds
-from distaff.data import load
+from distaff.attributes import Attribute, AttributeTable, Folds
+from distaff.data import ArrayImages, load
 from distaff.data.sprites import FACTORS
+from distaff.errors import InputError
 
 SHAPE = Attribute(name="shape", kind="categorical", values=("square", "ellipse", "heart"))
 TURN = Attribute(
@@ -64,6 +65,21 @@ def test_unlabelled_images_teach_nothing_and_numbers_are_standardised():
     labels = torch.tensor([[70.0, float("nan")], [float("nan"), float("nan")]])
     assert float(targets.loss(numbers, labels)) == 4
     assert decide(age, torch.tensor([[2.0]])).tolist() == [70]
+
+
+@pytest.mark.parametrize("labelled", [1, 3])
+def test_it_learns_of_the_few_images_that_have_labels(labelled, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISTAFF_CACHE", str(tmp_path))
+    images = ArrayImages(np.random.default_rng(0).integers(0, 256, (600, 1, 8, 8), dtype=np.uint8))
+    values = np.full((600, 2), np.nan, dtype=np.float32)
+    values[:labelled, 0] = np.arange(labelled)
+    table = AttributeTable((SHAPE, SIZE), values)
+    rows = np.arange(600)
+    found = reference_classifier(images, table, rows, budget=2000)
+    read = found.read(images.take(np.arange(labelled)))["shape"]
+    assert read.tolist() == list(range(labelled))
+    with pytest.raises(InputError, match="no training image has a label"):
+        reference_classifier(images, table, rows[labelled:], budget=2000)
 
 
 def test_it_learns_digits_and_the_same_each_time(digits_analysis):

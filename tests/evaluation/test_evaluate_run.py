@@ -9,6 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from distaff.analysis import Analysis, _reference
+from distaff.data import load
 from distaff.errors import InputError
 from distaff.evaluation import evaluate
 from distaff.metrics import METRICS
@@ -136,6 +137,27 @@ def test_nothing_that_was_measured_of_other_images_or_labels_is_kept(make_run, t
         run, metrics=["kl"], data=(images, {"kind" if digit.dtype.kind == "U" else "digit": digit})
     )
     assert found["metrics"].keys() == {"kl"}
+
+
+def test_labels_of_no_training_image_are_named_and_what_needs_them_is_left_out(make_run, tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    test = load(images).splits["test"]
+    digit = np.full(60, np.nan)
+    digit[test] = np.arange(len(test)) % 2
+    np.savez(tmp_path / "few.npz", images=images, digit=digit)
+    run = make_run("supervised", **{"data.source": str(tmp_path / "few.npz"), "data.count": None})
+    found = evaluate(run, metrics=["swap_test", "condition_fidelity", "attribute_accuracy"])
+    assert found["metrics"].keys() == {"attribute_accuracy"}
+    assert found["left_out"]["swap_test"] == "no training image has a label of digit"
+    notes = load(str(tmp_path / "few.npz")).notes
+    assert any(
+        note.startswith("digit: none of the") and "training images has a label" in note for note in notes
+    )
+    digit[~np.isin(np.arange(60), test)] = 1
+    assert any(
+        "every training image that has a label has" in note for note in load((images, {"digit": digit})).notes
+    )
 
 
 def test_neighbours_of_other_data_never_vote_on_themselves(make_run, tmp_path):

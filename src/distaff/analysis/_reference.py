@@ -252,7 +252,13 @@ def reference_classifier(
     """Return the classifier of the table's attributes: kept from before, or trained now and kept.
 
     A cache that cannot be written costs the next evaluation time and this one nothing.
+
+    Raises:
+        InputError: none of the images has a label.
     """
+    rows = rows[~np.isnan(table.values[rows]).all(axis=1)]
+    if not len(rows):
+        raise InputError("no training image has a label, so there is no reference classifier")
     digest = _digest(images, table, rows, [budget, seed])
     path = cache_folder() / f"reference-classifier-{digest}.safetensors"
     kept = _load(path, _shape(images), table)
@@ -295,8 +301,9 @@ def _train(
         numbers = network(to_unit(images.take(chosen)))
         optimiser.zero_grad()
         loss = targets.loss(numbers, torch.from_numpy(table.values[chosen]))
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
         rate.step()
         yield step
 

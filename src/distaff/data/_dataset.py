@@ -274,6 +274,7 @@ def assemble(found: Found, options: DataOptions) -> Dataset:
     elif different < len(digests):
         copies = len(digests) - different
         notes.append(f"{copies:,} of {len(digests):,} images are copies of another; copies are in one split")
+    notes += _nothing_to_learn(labels, splits["train"])
     pairs: PairSampler | Successors | None = None
     if options.pairs is not None:
         with _explaining(left):
@@ -294,6 +295,19 @@ def assemble(found: Found, options: DataOptions) -> Dataset:
         white=opened.white,
         grey=grey,
     )
+
+
+def _nothing_to_learn(labels: AttributeTable, train: Rows) -> list[str]:
+    """Say of which attributes no training image has a label, or all have the same."""
+    notes = []
+    for attribute, values in zip(labels.attributes, labels.values[train].T, strict=True):
+        known = values[~np.isnan(values)]
+        if not len(known):
+            notes.append(f"{attribute.name}: none of the {len(train):,} training images has a label")
+        elif attribute.size > 1 and (known == known[0]).all():
+            label = attribute.label(known[0])
+            notes.append(f"{attribute.name}: every training image that has a label has {label!r}")
+    return notes
 
 
 def _evenly(n: int) -> Rows:

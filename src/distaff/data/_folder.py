@@ -62,7 +62,7 @@ def attempt(work: Callable[[Path], T], paths: Sequence[Path], skip_bad: bool) ->
             if skip_bad:
                 return None
             raise InputError(
-                f"{error}; mend or remove it, or skip such images (data.skip_bad=True, --skip-bad)"
+                f"{error}; mend or remove it, or skip such images (data.skip_bad=True, train --skip-bad)"
             ) from None
 
     with careful(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:

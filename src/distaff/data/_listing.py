@@ -195,7 +195,7 @@ def _check_rows(sheet: Sheet, column: str, found: Finder, skip_bad: bool) -> Non
         if not cell and not skip_bad:
             raise InputError(
                 f"{sheet.path}: row {line} names no image in the column {column!r}; fill the cell, or leave "
-                "such rows out (data.skip_bad=True, --skip-bad)"
+                "such rows out (data.skip_bad=True, train --skip-bad)"
             )
         file = found.find(cell, f"{sheet.path}: row {line}", part) if cell else None
         if file is not None and lines.setdefault(file, line) != line:
@@ -258,7 +258,7 @@ def _rows_of_files(
         elif not skip_bad:
             raise InputError(
                 f"{where}: no image {cell!r} in {found.root}; mend the row, or leave such "
-                "rows out (data.skip_bad=True, --skip-bad)"
+                "rows out (data.skip_bad=True, train --skip-bad)"
             )
         else:
             (gone if cell else empty).append(cell or str(line))

@@ -184,6 +184,14 @@ def _lacks_attribute_latents(analysis: Analysis) -> str | None:
     return None
 
 
+def _lacks_reference(analysis: Analysis) -> str | None:
+    if not analysis.labels.attributes:
+        return "the data have no labels"
+    known = ~np.isnan(analysis.labels.values[analysis.dataset.splits["train"]])
+    names = [name for k, name in enumerate(analysis.labels.names) if not known[:, k].any()]
+    return f"no training image has a label of {', '.join(names)}" if names else None
+
+
 def _lacks_settable(analysis: Analysis) -> str | None:
     if not analysis.model.settable:
         return "no attribute of this model can be set"
@@ -217,6 +225,6 @@ _NEEDS: dict[str, Callable[[Analysis], str | None]] = {
     "gaussian_latents": lambda each: None if len(each.gaussian) else "the model has no gaussian latents",
     "attribute_latents": _lacks_attribute_latents,
     "settable_attribute": _lacks_settable,
-    "reference_classifier": lambda each: None if each.labels.attributes else "the data have no labels",
+    "reference_classifier": _lacks_reference,
     "sprites": lacks_sprites,
 }
