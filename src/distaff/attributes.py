@@ -260,7 +260,9 @@ def first_attribute(attributes: Mapping[str, Attribute], where: str) -> str:
     for name, attribute in attributes.items():
         if attribute.size:
             return name
-    numbers = f"; {next(iter(attributes))} is continuous, unless data.kinds says otherwise" * bool(attributes)
+    numbers = "".join(
+        f"; {name} is continuous, unless data.kinds says otherwise" for name in [*attributes][:1]
+    )
     raise UnknownAttributeError(
         where, None, f"needs an attribute with classes, and the data has none{numbers}"
     )

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distaff.attributes import first_attribute
 from distaff.data import Attribute, AttributeTable
 from distaff.data.sprites import FACTORS
 from distaff.errors import InputError
@@ -168,3 +169,13 @@ def test_attributes_survive_json():
         again = Attribute.model_validate_json(attribute.model_dump_json())
         assert again == attribute
         assert [type(value) for value in again.values] == [type(value) for value in attribute.values]
+
+
+def test_data_of_numbers_alone_say_how_one_of_them_would_have_classes():
+    age = Attribute(name="age", kind="continuous")
+    with pytest.raises(
+        InputError, match=r"the data has none; age is continuous, unless data[.]kinds says otherwise"
+    ):
+        first_attribute({"age": age}, "condition")
+    with pytest.raises(InputError, match=r"the data has none$"):
+        first_attribute({}, "condition")
