@@ -61,6 +61,12 @@ def test_data_says_what_is_read_from_a_path(does, fails, tmp_path):
     assert "no such file" in fails("data", str(tmp_path / "yours.npz"))
 
 
+def test_a_long_name_leaves_room_for_what_is_said_of_it(does, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "x.npz", images=images, **{"x" * 300: np.arange(20) % 2})
+    assert "2 classes: 0 (10), 1 (10)" in does("data", tmp_path / "x.npz")
+
+
 def test_metrics_lists_every_metric(does):
     assert evaluate is not None  # registers the metrics of a trained model
     text = does("metrics")

@@ -145,6 +145,10 @@ def removed(name):
     ("spoil", "says"),
     [
         (removed(_celeba.ATTRIBUTES), r"no list_attr_celeba\.txt there; the folder must hold"),
+        (
+            lambda root: (root / _celeba.ATTRIBUTES).rename(root / "list_attr_celeba.csv"),
+            r"no list_attr_celeba\.txt there; .*; a copy with \.csv tables is read as a folder",
+        ),
         (removed(_celeba.PARTITION), r"no list_eval_partition\.txt there"),
         (removed(f"{_celeba.IMAGES}.zip"), r"no img_align_celeba or img_align_celeba\.zip there"),
         (

@@ -399,6 +399,24 @@ def test_a_table_is_a_source_of_its_own(root):
         load(str(root / "three.csv"))
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["label", *(f"pixel{k}" for k in range(64))],
+        [*(f"pixel{k:04}" for k in range(64)), "label"],
+        ["label", *(f"{k}x{j}" for k in range(1, 9) for j in range(1, 9))],
+        ["emotion", "pixels", "Usage"],
+    ],
+)
+def test_tables_of_pixels_say_how_they_are_read(tmp_path, header):
+    (tmp_path / "train.csv").write_text("\n".join([",".join(header), *[",".join("1" for _ in header)] * 4]))
+    with pytest.raises(
+        InputError, match=r"train\.csv: holds pixels in .*; save them with numpy\.savez"
+    ) as caught:
+        load(str(tmp_path / "train.csv"))
+    assert len(str(caught.value)) < 400
+
+
 @pytest.mark.parametrize("suffix", ["jfif", "JPG", "jpe", "bmp", "webp", "tif", "ppm", "tga"])
 def test_images_of_every_common_suffix_are_read(tmp_path, suffix):
     for index in range(4):

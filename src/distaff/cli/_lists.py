@@ -60,7 +60,8 @@ def _tell_content(source: str) -> None:
     size = " x ".join(map(str, dataset.images.shape[1:]))
     parts = ", ".join(f"{len(rows):,} {part}" for part, rows in dataset.splits.items())
     tell(f"{source}: {len(dataset.images):,} images of {size}; {parts}")
-    column = 4 + max((len(each.name) for each in dataset.attributes.attributes), default=0)
+    # A name as long as the line would leave no room for what is said beside it.
+    column = 4 + min(COLUMN, max((len(each.name) for each in dataset.attributes.attributes), default=0))
     for index, each in enumerate(dataset.attributes.attributes):
         known = dataset.attributes.values[:, index]
         gaps = int(np.isnan(known).sum())

@@ -106,7 +106,9 @@ def _root(place: str | None) -> Path:
         root = found
     for names in ((ATTRIBUTES,), (PARTITION,), (IMAGES, f"{IMAGES}.zip")):
         if not any((root / name).exists() for name in names):
-            raise InputError(f"{root}: no {' or '.join(names)} there; {NEEDED}")
+            tables = (root / ATTRIBUTES).with_suffix(".csv").exists()
+            kaggle = f"; a copy with .csv tables is read as a folder: --data {root}" if tables else ""
+            raise InputError(f"{root}: no {' or '.join(names)} there; {NEEDED}{kaggle}")
     return root
 
 

@@ -24,6 +24,10 @@ COLUMNS = (
     *("isicid", "photoid", "photo", "name", "id"),
 )
 """What a column of images is called without case, spaces and marks, the surest first."""
+PIXEL = re.compile(r"(pixel|px|p|x|f|attribute)?[ _.-]?\d+([x_]\d+)?", re.IGNORECASE)
+"""What a column of one pixel of every image is called."""
+PIXELS = 16
+"""Columns called so of which more are the pixels of images."""
 NUMBER = re.compile(r"\d+(\.0+)?")
 """A cell that may name the file of that number, whatever its zeros in front; pandas writes 7 as 7.0."""
 DELIMITERS = ",;\t|"
@@ -268,6 +272,12 @@ def file_column(sheet: Sheet, found: Finder, *, strict: bool) -> str | None:
             return column
     if strict and by_name:
         return by_name[0]
+    pixels = [name for name in sheet.header if PIXEL.fullmatch(name)]
+    if strict and (len(pixels) > PIXELS or "pixels" in known):
+        raise InputError(
+            f"{sheet.path}: holds pixels in {pixels[0] if pixels else known['pixels']}, ..., and they are "
+            "not read from a table; save them with numpy.savez('mine.npz', images=..., label=...)"
+        )
     if strict:
         near = nearest("file_name", sheet.header)
         raise InputError(
