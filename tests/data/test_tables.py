@@ -303,11 +303,13 @@ def test_columns_that_name_other_files_are_no_labels(root):
     assert "name image files" in (dataset.why_left_out("mask") or "")
 
 
-@pytest.mark.parametrize("folders", ["{}", "{}_images", "images-{}", "seg_{0}/seg_{0}", "{0}/{0}"])
+@pytest.mark.parametrize(
+    "folders", ["{}", "{}_images", "images-{}", "seg_{0}/seg_{0}", "{0}/{0}", "images/{}", "set/{}2/{}2"]
+)
 @pytest.mark.parametrize("labelled_by", ["folders", "tables"])
 def test_folders_called_after_parts_are_the_split(tmp_path, folders, labelled_by):
     for part, n in (("train", 8), ("test", 4)):
-        inside = tmp_path / folders.format(part)
+        inside = tmp_path / folders.format(part, part)
         kinds = ["ab"[index % 2] for index in range(n)]
         for index, kind in enumerate(kinds):
             image(
@@ -323,6 +325,25 @@ def test_folders_called_after_parts_are_the_split(tmp_path, folders, labelled_by
     assert [int(value) for value in dataset.attributes.column("label")].count(1) == 6
     assert len(dataset.splits["test"]) == 4
     assert all("test" in dataset.names[row] for row in dataset.splits["test"])
+
+
+def test_a_part_may_be_called_less_plainly_than_another(tmp_path):
+    for part, n in (("train", 8), ("test1", 4)):
+        for index in range(n):
+            image(tmp_path / part / f"{'cd'[index % 2]}.{index}.png", 100 * n + index)
+    dataset = load(str(tmp_path))
+    assert len(dataset.images) == 12
+    assert len(dataset.splits["test"]) == 4
+
+
+def test_a_table_whose_cells_name_several_images_each_says_so(tmp_path):
+    for index in range(6):
+        image(tmp_path / f"{index}.png", index)
+        image(tmp_path / f"{index}.jpg", 10 + index)
+    (tmp_path / "labels.csv").write_text(csv([(str(index), "a") for index in range(6)], header=("id", "k")))
+    (left,) = load(str(tmp_path)).left_out
+    assert left.names == ("labels.csv",)
+    assert left.reason == "'0' may be 0.jpg or 0.png; write the whole path"
 
 
 def test_a_class_that_is_called_train_is_no_part(tmp_path):

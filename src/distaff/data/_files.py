@@ -155,26 +155,32 @@ def part_of(name: str) -> Split | None:
 
 
 def parts_of(files: Iterable[str]) -> dict[str, Split]:
-    """Return the top folders of files that are the parts of a published split; nothing if none is of train.
+    """Return the folders of files that are the parts of a published split; nothing if none is of train.
+
+    They lie at the top, or in the one folder of all files.
 
     >>> parts_of(["train_images/1.png", "test_images/2.png", "extra/3.png"])
     {'test_images': 'test', 'train_images': 'train'}
+    >>> parts_of(["images/train/1.png", "images/val/2.png"])
+    {'images/train': 'train', 'images/val': 'valid'}
     >>> parts_of(["bus/1.png", "car/2.png", "train/3.png"])
     {}
     """
     inside: dict[str, set[str]] = {}
-    for file in files:
+    for file in (files := list(files)):
         top, slash, rest = file.partition("/")
-        if slash:
-            inside.setdefault(top, set()).add(rest.rpartition("/")[0])
-    tops = sorted(inside)
+        inside.setdefault(top if slash else "", set()).add(rest.rpartition("/")[0])
+    if len(inside) == 1 and (only := next(iter(inside))) and part_of(only) is None:
+        deeper = parts_of(file.removeprefix(f"{only}/") for file in files)
+        return {f"{only}/{folder}": part for folder, part in deeper.items()}
+    tops = sorted(filter(None, inside))
     parts = {top: PARTS[top.lower()] for top in tops if top.lower() in PARTS}
     if len(parts) == 1 and len(tops) > 2 and inside[next(iter(parts))] == {""}:
         return {}  # A train among buses and cars.
-    if "train" not in parts.values():
-        loose = {top: part for top in tops if (part := part_of(top)) is not None}
-        # Several folders of one part are classes that are called after it.
-        parts = loose if len(set(loose.values())) == len(loose) and (len(loose) > 1 or len(tops) == 1) else {}
+    loose = {top: part for top in tops if (part := part_of(top)) is not None and part not in parts.values()}
+    # Several folders of one part are classes that are called after it.
+    if len(set(loose.values())) == len(loose) and (parts or len(loose) > 1 or len(tops) == 1):
+        parts |= loose
     return parts if "train" in parts.values() else {}
 
 

@@ -279,8 +279,8 @@ def _by_folders(listing: Listing, tree: Tree, skip_bad: bool) -> set[str]:
         _label_by_folder(listing, tree.images, "")
     for name in parts:
         inside, images = f"{name}/", [file for file in tree.images if file.startswith(f"{name}/")]
-        while all(file.startswith(f"{inside}{name}/") for file in images):
-            inside += f"{name}/"  # As unzipping leaves it.
+        while all(file.startswith(f"{inside}{Path(name).name}/") for file in images):
+            inside += f"{Path(name).name}/"  # As unzipping leaves it.
         tables = [
             file
             for file in tree.others
@@ -311,7 +311,13 @@ def _name_the_rest(listing: Listing, tree: Tree, used: set[str]) -> None:
     parts = parts_of(listing.files)
     if listing.parts is None and not _split_by_column(listing) and parts:
         # An image that a table keeps outside the parts is one more to train on.
-        _set_parts(listing, [parts.get(file.partition("/")[0], "train") for file in listing.files])
+        _set_parts(
+            listing,
+            [
+                next((part for folder, part in parts.items() if file.startswith(f"{folder}/")), "train")
+                for file in listing.files
+            ],
+        )
     add, tables = listing.left_out.append, ", ".join(sorted(used))
     rest = sorted(set(tree.images) - set(listing.files))
     if rest:

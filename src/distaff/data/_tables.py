@@ -210,9 +210,8 @@ class Finder:
         if not candidates and NUMBER.fullmatch(name):
             candidates = self._numbered.get(name.partition(".")[0].lstrip("0"), [])
         if len(candidates) > 1 and part is not None:
-            candidates = [
-                file for file in candidates if part_of(file.partition("/")[0]) == part
-            ] or candidates
+            mine = [file for file in candidates if part in map(part_of, file.split("/")[:-1])]
+            candidates = mine or candidates
         if len(candidates) > 1:
             raise InputError(
                 f"{where}: {cell.strip()!r} may be {candidates[0]} or {candidates[1]}; write the whole path"
@@ -262,16 +261,23 @@ def file_column(sheet: Sheet, found: Finder, *, strict: bool) -> str | None:
     if strict and by_name and _bare(by_name[0]) == COLUMNS[0]:
         return by_name[0]
     part = part_of(sheet.path.stem)
+    unclear: InputError | None = None
     for column in [*by_name, *(name for name in sheet.header if name not in by_name)]:
         cells = [row.get(column, "").strip() for _, row in sheet.rows[:200]]
         # A number is the name of 1.png only where the column is called as one of images.
         named = [cell for cell in cells if column in by_name or not NUMBER.fullmatch(cell)]
-        if sum(_is_found(cell, found, part) for cell in named) * 2 > len(cells):
-            if _is_found(column, found, part):
+        tried = [_try(cell, found, part, str(sheet.path)) for cell in named]
+        if sum(each is True for each in tried) * 2 > len(cells):
+            if _try(column, found, part, str(sheet.path)) is True:
                 raise InputError(f"{sheet.path}: its first line must name the columns, not {column!r}")
             return column
+        errors = [each for each in tried if isinstance(each, InputError)]
+        if column in by_name and len(errors) * 2 > len(cells):
+            unclear = unclear or errors[0]
     if strict and by_name:
         return by_name[0]
+    if unclear is not None:
+        raise unclear
     pixels = [name for name in sheet.header if PIXEL.fullmatch(name)]
     if strict and (len(pixels) > PIXELS or "pixels" in known):
         raise InputError(
@@ -301,8 +307,9 @@ def _bare(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def _is_found(cell: str, found: Finder, part: Split | None) -> bool:
+def _try(cell: str, found: Finder, part: Split | None, where: str) -> bool | InputError:
+    """Tell whether a cell names an image, or why it names none alone."""
     try:
-        return found.find(cell, "", part) is not None
-    except InputError:
-        return False
+        return found.find(cell, where, part) is not None
+    except InputError as error:
+        return error
