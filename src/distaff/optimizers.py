@@ -19,7 +19,7 @@ __all__ = ["Adam", "AdamW", "Optimizer"]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 """How much of a running mean is kept from step to step."""
 Group = dict[str, Any]
-"""`params` (a list of weights), `lr`, and what else the group sets."""
+"""`params` (a list of weights), `lr`, whether they are `loose`, of no layer, and what else the group sets."""
 
 
 class Optimizer(Part):
@@ -51,7 +51,8 @@ class Adam(Optimizer):
 class AdamW(Optimizer):
     """Adam with weight decay apart from the gradient (https://arxiv.org/abs/1711.05101).
 
-    `decay` says which weights decay: kernels (of two dimensions and more, in layers) or all.
+    `decay` says which weights decay: kernels (of two dimensions and more, in layers: no codebook, no means of
+    a prior) or all.
 
     >>> kernel, bias = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(2))
     >>> optimizer = AdamW(weight_decay=0.1).build([{"params": [kernel, bias], "lr": 1e-3}])
@@ -69,7 +70,8 @@ class AdamW(Optimizer):
         apart: list[Group] = []
         for group in groups:
             strength = group.get("weight_decay", self.weight_decay)
-            decays = [self.decay == "all" or each.ndim > 1 for each in group["params"]]
+            kernels = not group.get("loose", False)
+            decays = [self.decay == "all" or (kernels and each.ndim > 1) for each in group["params"]]
             for wanted, value in ((True, strength), (False, 0.0)):
                 chosen = [each for each, does in zip(group["params"], decays, strict=True) if does is wanted]
                 if chosen:

@@ -166,6 +166,22 @@ def test_a_term_may_train_its_weights_at_its_own_rate(tmp_path):
     assert as_schedule(load_recipe("vae").train.lr).value(0, 10) > 0
 
 
+@pytest.mark.parametrize("decay", ["kernels", "all"])
+def test_weight_decay_is_of_kernels_and_leaves_a_codebook_alone(decay, tmp_path):
+    """Half of QLAE: a codebook that decayed would draw all values to 0."""
+    settings = {
+        "loss.quantise.codebook": 0,
+        "train.lr": 0.1,
+        "train.optimizer": {"adamw": {"weight_decay": 1.0, "decay": decay}},
+        "network": {"mlp": {"hidden": [8]}},
+        "sampler": None,
+    }
+    run = train("qlae", data="digits", steps=3, out=tmp_path / decay, settings=settings, progress=False)
+    codebook = run.model.vae.latents["z"].prior.codebook
+    unchanged = torch.allclose(codebook, torch.linspace(-0.5, 0.5, 10).expand(10, 10))
+    assert unchanged == (decay == "kernels")
+
+
 def test_a_term_may_skip_images(tmp_path):
     class Skipping(Plain):
         tag: ClassVar[str] = "skipping"

@@ -200,6 +200,9 @@ class Order(_ByLatent):
 class AlignTerm(TermModule):
     """How far the mean codes are from the attributes, one latent each."""
 
+    low: Tensor
+    span: Tensor
+
     def __init__(self, part: Align, attributes: list[Attribute]) -> None:
         super().__init__()
         self.part, self.attributes = part, attributes
@@ -210,6 +213,10 @@ class AlignTerm(TermModule):
         }
         self.columns = {"align": about[part.by]}
         self.schedules = {"align": as_schedule(part.weight)}
+        low = [0.0 if each.size else each.low for each in attributes]
+        span = [each.size or (each.high - each.low or 1.0) for each in attributes]
+        self.register_buffer("low", torch.tensor(low), persistent=False)
+        self.register_buffer("span", torch.tensor(span, dtype=torch.float32), persistent=False)
         if part.by == "l2":
             self.scale = nn.Parameter(torch.ones(()))
 
@@ -226,9 +233,7 @@ class AlignTerm(TermModule):
             nats = (self.scale * mean - values).square()
         else:
             # A factor of 4 has the targets 0, .25, .5 and .75, as published.
-            low = values.new_tensor([0.0 if each.size else each.low for each in self.attributes])
-            span = values.new_tensor([each.size or (each.high - each.low or 1.0) for each in self.attributes])
-            target = ((values - low) / span).clamp(0, 1)
+            target = ((values - self.low) / self.span).clamp(0, 1)
             nats = functional.binary_cross_entropy_with_logits(mean, target, reduction="none")
         return Column(torch.where(known, nats, 0).sum(1), known.any(1))
 

@@ -264,9 +264,12 @@ def parameter_groups(module: ModelWithLoss) -> tuple[list[tuple[str, Schedule]],
             if each.lr is not None:
                 rates.append((f"lr.{next(iter(term.columns))}", as_schedule(each.lr)))
     taken = {id(weight) for group in groups for weight in group["params"]}
-    # First, all weights that no term trains in its own way.
-    rest = [each for each in module.parameters() if each.requires_grad and id(each) not in taken]
-    groups.insert(0, {"params": rest, "rate": 0})
+    # First, all weights that no term trains in its own way; those of no layer, such as a codebook, apart.
+    rest: dict[bool, list[nn.Parameter]] = {False: [], True: []}
+    for name, weight in module.named_parameters():
+        if weight.requires_grad and id(weight) not in taken:
+            rest[weight.ndim > 1 and name.rpartition(".")[2] != "weight"].append(weight)
+    groups[:0] = [{"params": every, "rate": 0, "loose": loose} for loose, every in rest.items() if every]
     return rates, [{"lr": rates[group["rate"]][1].value(0, options.steps), **group} for group in groups]
 
 
