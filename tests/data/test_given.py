@@ -94,6 +94,7 @@ def test_paths_are_images_with_labels_or_without(tmp_path):
         ({"images": IMAGES, 1: KINDS, "1": KINDS}, "two columns are called '1'"),
         ({"images": IMAGES, "label": np.eye(3)[KINDS]}, r"of one-hot labels take argmax\(1\)"),
         ((IMAGES, [b"\xe9", b"a", b"b"] * 10), "bytes that are no UTF-8"),
+        (IMAGES.reshape(N, -1), r"reshape rows of pixels to \[n, 8, 8\]"),
         ({"photographs": IMAGES, "kind": KINDS}, "no images under imgs or images"),
     ],
 )

@@ -320,3 +320,8 @@ def test_texts_in_another_encoding_are_refused(save):
     images = np.random.default_rng(1).integers(0, 256, (N, 8, 8), dtype=np.uint8)
     with pytest.raises(InputError, match="column 'kind' holds bytes that are no UTF-8"):
         load(save(images=images, kind=np.array(["\u00e9".encode("latin-1"), *[b"a"] * (N - 1)])))
+
+
+def test_rows_of_pixels_say_what_they_should_be(save):
+    with pytest.raises(InputError, match=r"are \[30, 64\]; .*; reshape rows of pixels to \[n, 8, 8\]"):
+        load(save(images=np.zeros((N, 64), np.uint8)))

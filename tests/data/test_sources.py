@@ -120,3 +120,9 @@ def test_a_source_of_another_package_is_as_good_as_ours(tmp_path):
     assert ran.stdout.splitlines() == [
         f"{name} (60, 1, 8, 8) ('way',)" for name in ("stripes", "here", "some/where.stripes")
     ]
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path):
+    (tmp_path / "birds.zip").write_bytes(b"PK")
+    with pytest.raises(InputError, match="unpack it and give the folder, or give FOLDER"):
+        load(str(tmp_path / "birds.zip"))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import isqrt
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
@@ -213,6 +214,7 @@ def channels_first(member: Member) -> tuple[int, int, int, int]:
     else:
         raise InputError(
             f"{where} are {list(member.shape)}; they must be [n, h, w], [n, h, w, c] or [n, c, h, w]"
+            f"{unflattened(member.shape)}"
         )
     if 0 in shape:
         raise InputError(f"{where} are {list(member.shape)}: there is nothing in them")
@@ -221,6 +223,16 @@ def channels_first(member: Member) -> tuple[int, int, int, int]:
             f"{where} are {list(member.shape)}: no size in it can be channels (at most {CHANNELS})"
         )
     return shape
+
+
+def unflattened(shape: Sequence[int]) -> str:
+    """Return the clause that says how rows of pixels become square images; nothing if they cannot.
+
+    >>> unflattened((70000, 784)), unflattened((70000, 10))
+    ('; reshape rows of pixels to [n, 28, 28]', '')
+    """
+    side = isqrt(shape[1]) if len(shape) == 2 else 0
+    return f"; reshape rows of pixels to [n, {side}, {side}]" if side > 3 and side**2 == shape[1] else ""
 
 
 @dataclass(frozen=True)

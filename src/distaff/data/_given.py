@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from distaff.data._arrays import CHUNK, Member, channels_first, scale_of, white_of_array
+from distaff.data._arrays import CHUNK, Member, channels_first, scale_of, unflattened, white_of_array
 from distaff.data._cache import tell
 from distaff.data._columns import LABELS, Column, Labels, read_columns
 from distaff.data._folder import listed
@@ -208,7 +208,7 @@ def _array(data: Any, name: str) -> npt.NDArray[Any]:
     if array.dtype.kind not in "biuf" or array.ndim < 3:
         raise InputError(
             f"data: {name} are {array.dtype} {list(array.shape)}; they must be numbers [n, h, w], "
-            "[n, h, w, c] or [n, c, h, w]"
+            f"[n, h, w, c] or [n, c, h, w]{unflattened(array.shape)}"
         )
     return array
 

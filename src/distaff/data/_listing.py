@@ -364,7 +364,13 @@ def _name_the_rest(listing: Listing, tree: Tree, used: set[str]) -> None:
 def _split_by_column(listing: Listing) -> bool:
     """Take the split from a column that names it; tells whether there is one."""
     names = dict.fromkeys(name for labels in listing.labels for name in labels if name not in listing.folders)
-    columns = {name: [labels.get(name, "") for labels in listing.labels] for name in names}
+    first = listing.labels[0] if listing.labels else {}
+    words = {"", *PARTS, *PARTITION}
+    columns = {
+        name: [labels.get(name, "") for labels in listing.labels]
+        for name in names
+        if name.lower() in SPLIT_COLUMNS or first.get(name, "").strip().lower() in words
+    }
     found = split_of(columns)
     if found is None:
         listing.notes += no_split(columns)

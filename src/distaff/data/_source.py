@@ -20,6 +20,7 @@ Side = Annotated[int, Field(ge=1, le=16384)]
 
 SHOWN = 5
 """Names shown of things that are left out for one reason."""
+ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
 ARRAYS = "arrays"
 """The name of images that were given in Python and lie nowhere."""
 
@@ -278,7 +279,8 @@ def find_source(written: str) -> Source:
             return source(place=written)
     if path.is_file():
         kinds = ", ".join(source.path for source in SOURCES.values() if source.path)
-        raise InputError(f"data {written!r} is a file of a kind that is not read; give {kinds}")
+        packed = "unpack it and give the folder, or " if path.suffix.lower() in ARCHIVES else ""
+        raise InputError(f"data {written!r} is a file of a kind that is not read; {packed}give {kinds}")
     if len(path.parts) > 1:
         raise InputError(f"data {written!r}: no such file or folder")
     names = [tag for tag, source in SOURCES.items() if source.path is None]
