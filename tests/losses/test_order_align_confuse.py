@@ -12,11 +12,13 @@ from distaff.attributes import Attribute
 from distaff.errors import InputError
 from distaff.latents import Batch, Categorical, Coded, Gaussian, LatentSpace, Normal, Softmax
 from distaff.latents.priors import ByClass
+from distaff.likelihoods import Bernoulli
 from distaff.losses import (
     KL,
     Align,
     Classify,
     Confuse,
+    Context,
     Enumerate,
     Objective,
     Order,
@@ -26,6 +28,8 @@ from distaff.losses import (
 )
 from distaff.losses._bound import EnumerateTerm
 from distaff.losses._single import order_cost
+from distaff.networks import Mlp
+from distaff.vae import VAE
 
 Z = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
 A = torch.tensor([1.0, 2.0, 2.0], dtype=torch.float64)
@@ -211,6 +215,20 @@ def test_responsibilities_are_those_of_the_prior():
     assert loss.total.item() == pytest.approx(10 * expected.item(), rel=1e-4)
     loss.total.backward()
     assert prior.mean.grad.abs().sum() > 0
+
+
+def test_two_class_priors_have_a_term_each():
+    """The parts of DIVA: one latent for each of two attributes, and one for the rest."""
+    sides = {**ATTRIBUTES, "side": Attribute(name="side", kind="categorical", values=("left", "right"))}
+    latent = [Gaussian(2, name=f"z_{name}", prior=ByClass(name, spread=0.5)) for name in ("digit", "side")]
+    model = VAE(
+        SHAPE, network=Mlp((8,)), latent=[*latent, Gaussian(2)], likelihood=Bernoulli(), attributes=sides
+    )
+    terms = [Responsible(3, "z_side"), Responsible(2)]
+    names = [name for term in Objective(terms, Context(model, sides, 9, 9)) for name in term.columns]
+    assert names == ["reconstruction", "responsible.side", "responsible.digit"]
+    with pytest.raises(InputError, match="'z' has no mean for each class; there is: z_digit, z_side"):
+        Objective([Responsible(block="z")], Context(model, sides, 9, 9))
 
 
 def bound_of(model, batch, classify=0.0):

@@ -260,6 +260,7 @@ class Responsible(Term):
     """Lets the means of a prior `class` read the class from the code, which forms regions as no KL does.
 
     Its cross-entropy is that of r_y(z) = p(y) p(z | y) / p(z): there is no classifier beside the prior.
+    `block` names the latent, the first with such a prior by default.
 
     >>> Responsible(10).weight
     10.0
@@ -267,12 +268,21 @@ class Responsible(Term):
 
     tag: ClassVar[str] = "responsible"
     weight: Weight = 1.0
+    block: str | None = None
 
     def build(self, context: Context) -> TermModule:
         """Return the term; raises InputError for a model without a mean for each class."""
-        for block in context.model.latents:
-            if isinstance(block.prior, ByClassModule) and block.prior.attribute is not None:
-                return ResponsibleTerm(self, block.name, block.prior.attribute)
+        known = {
+            block.name: block.prior.attribute
+            for block in context.model.latents
+            if isinstance(block.prior, ByClassModule) and block.prior.attribute is not None
+        }
+        for name, attribute in known.items():
+            if self.block in {None, name}:
+                return ResponsibleTerm(self, name, attribute)
+        if known:
+            told = nearest(str(self.block), known)
+            raise InputError(f"loss.responsible.block: {self.block!r} has no mean for each class; {told}")
         raise InputError(
             "loss.responsible: no latent has a mean for each class; write gaussian: {prior: {class: {}}}"
         )
