@@ -192,7 +192,7 @@ class ConfuseTerm(ClassifyTerm):
         return False
 
     def forward(self, step: Step) -> Values:
-        """Return the divergence of all images, and teach the classifier by the labelled ones."""
+        """Return the divergence of all images, and train the classifier on the labelled ones."""
         labels, z = step.batch.labels[self.attribute], step.z[0][:, self.places]
         known, classes = ~labels.isnan(), labels.nan_to_num().long()
         target = torch.ones_like(self.frequencies)
