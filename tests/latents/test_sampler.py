@@ -100,3 +100,10 @@ def test_what_is_drawn_is_taken_to_a_code_that_the_latents_can_have():
     assert torch.allclose(shares.sum(1), torch.ones(50))
     assert (shares > 0).all()
     assert torch.allclose(space.nearest(near), near, atol=1e-6)
+
+
+def test_of_a_single_code_it_learns_that_code():
+    sampler = CodeSampler(SamplerOptions(steps=5, hidden=(8,)), 2, [])
+    sampler.fit(torch.tensor([[3.0, -1.0]]), {})
+    drawn = sampler.sample(4, torch.Generator().manual_seed(0), {})
+    assert torch.allclose(drawn, torch.tensor([3.0, -1.0]).expand(4, 2), atol=1e-3)

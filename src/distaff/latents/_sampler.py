@@ -86,7 +86,7 @@ class CodeSampler(nn.Module):
         options = self.options
         generator = torch.Generator(codes.device).manual_seed(seed)
         self.mean.copy_(codes.mean(0))
-        self.deviation.copy_(codes.std(0).clamp(min=1e-6))
+        self.deviation.copy_(codes.std(0, correction=0).clamp(min=1e-6))
         standard = (codes - self.mean) / self.deviation
         adam = torch.optim.Adam(self.network.parameters(), lr=options.lr)
         rate = torch.optim.lr_scheduler.CosineAnnealingLR(adam, options.steps)
