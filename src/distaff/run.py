@@ -279,25 +279,31 @@ class Run:
             return True
         return bool(np.isin(fingerprint(dataset).digests, self.fingerprint.digests).any())
 
-    def unseen(self, dataset: Dataset, what: str) -> Dataset:
+    def unseen(self, dataset: Dataset, what: str, *, measure: bool = True) -> Dataset:
         """Return other data with the images that training saw, if there are some, in the training split.
 
+        Args:
+            dataset: the other data.
+            what: what they are called.
+            measure: whether they are to be measured, so that it is said which are not.
+
         Raises:
-            InputError: training saw all of them; `what` is what they are called.
+            InputError: they are to be measured, and training saw all of them.
         """
         if self.fingerprint is None:
             return dataset
         seen = compare(self.fingerprint, fingerprint(dataset)).seen
         if not seen.any():
             return dataset
-        if seen.all():
+        if measure and seen.all():
             raise InputError(
                 f"{what}: training saw all of its {len(seen):,} images, so there is none to measure on; "
                 "name no other data to measure on the run's own test images"
             )
         rows, told = np.arange(len(seen)), f"{seen.sum():,} of {len(seen):,} images of {what}"
         told += " were seen in training and are not measured"
-        _log.warning("%s", told)
+        if measure:
+            _log.warning("%s", told)
         drawn = not dataset.published
         splits: dict[Split, npt.NDArray[np.int64]] = {
             name: part[~seen[part]] for name, part in dataset.splits.items() if name != "train"

@@ -62,6 +62,26 @@ def test_a_data_set_comes_with_its_true_labels(does, supervised):
     np.testing.assert_allclose(codes, expected, rtol=1e-3, atol=1e-6)
 
 
+def test_images_that_training_saw_are_encoded_without_a_word_of_measuring(does, fails, supervised, capsys):
+    dataset = Run.open(supervised).dataset()
+    rows = dataset.splits["train"][:8]
+    np.savez("seen.npz", images=dataset.images.take(rows)[:, 0], digit=np.arange(8))
+    assert does("encode", supervised, "seen.npz", "--out", "codes.csv") == "codes.csv: 8 images\n"
+    assert "not measured" not in capsys.readouterr().err
+    assert {row[1] for row in rows_of("codes.csv")[1]} == {"train"}
+    assert "no image of seen.npz is in it" in fails(
+        "encode", supervised, "seen.npz", "--split", "test", "--out", "none.csv"
+    )
+    assert not Path("none.csv").exists()
+
+
+def test_a_data_set_of_another_size_is_resized_as_files_are_and_told(does, supervised):
+    np.savez("large.npz", images=np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8))
+    said = does("encode", supervised, "large.npz", "--out", "codes.csv")
+    assert "the images of large.npz were made 8 x 8, grey, as the model takes them" in said
+    assert len(rows_of("codes.csv")[1]) == 5
+
+
 def test_a_split_is_that_of_the_training(does, supervised):
     does("encode", supervised, "digits", "--split", "test", "--out", "codes.csv")
     _, rows = rows_of("codes.csv")

@@ -126,3 +126,8 @@ def test_an_archive_is_to_be_unpacked(tmp_path):
     (tmp_path / "birds.zip").write_bytes(b"PK")
     with pytest.raises(InputError, match="unpack it and give the folder, or give FOLDER"):
         load(str(tmp_path / "birds.zip"))
+
+
+def test_a_path_that_no_file_can_have_is_refused_in_a_line():
+    with pytest.raises(InputError, match="cannot be read: File name too long"):
+        load("x" * 5000)

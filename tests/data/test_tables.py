@@ -60,6 +60,7 @@ def csv(rows, delimiter=",", end="\n", header=("file_name", "species")):
         ("metadata.jsonl", "\n".join(json.dumps({"file_name": a, "species": b}) for a, b in ROWS)),
         ("labels.csv", csv(ROWS)),
         ("labels.tsv", csv(ROWS, "\t")),
+        ("labels.tsv", csv(ROWS)),
         ("list_attr_birds.csv", csv(ROWS, header=("image_id", "species"))),
         ("birds.csv", csv(ROWS, header=("picture", "species"))),
         ("metadata.csv", csv(ROWS, ";")),

@@ -37,7 +37,7 @@ def is_own(run: Run, source: Data, dataset: Dataset) -> bool:
     return source is None or (again and not isinstance(source, str) and run.knows(dataset))
 
 
-def open_data(run: Run, source: Data = None, *, resize: bool = False) -> Dataset:
+def open_data(run: Run, source: Data = None, *, resize: bool = False, measure: bool = True) -> Dataset:
     """Load the run's own data, or another source, cut the same way.
 
     Another source keeps its published split; without one all its images are in `splits["train"]`, none apart.
@@ -49,10 +49,11 @@ def open_data(run: Run, source: Data = None, *, resize: bool = False) -> Dataset
         source: another source, or images in Python; the run's own if None. A run that was trained on images
             in Python takes images for its own if it knows some of them.
         resize: whether images of another size or number of channels are changed to the model's.
+        measure: whether they are to be measured, and not only encoded.
 
     Raises:
-        InputError: data that cannot be read, images of another shape and no `resize`, or images that training
-            saw all of.
+        InputError: data that cannot be read, images of another shape and no `resize`, or images to be
+            measured that training saw all of.
     """
     if source is None:
         return run.dataset()
@@ -81,7 +82,7 @@ def open_data(run: Run, source: Data = None, *, resize: bool = False) -> Dataset
         )
     for note in dataset.notes:
         _log.info("note: %s", note)
-    return run.unseen(dataset, dataset.name)
+    return run.unseen(dataset, dataset.name, measure=measure)
 
 
 def _size(shape: tuple[int, int, int]) -> str:

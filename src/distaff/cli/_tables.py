@@ -23,6 +23,7 @@ from distaff.data import (
     SOURCES,
     Attribute,
     DataOptions,
+    ResizedImages,
     Sheet,
     changes,
     find,
@@ -75,8 +76,14 @@ def _find(run: Run, word: str, split: str | None) -> Images:
         found, _ = find(options, like=run.attributes)
         return _of_files(run, list_images(path), found.attributes)
     # The run's own data are loaded as they were in training, so that the split is the same.
-    dataset = open_data(run, None if word == run.recipe.data.source else word)
+    own, options = word == run.recipe.data.source, run.recipe.data
+    dataset = open_data(run, None if own else word, resize=True, measure=False)
+    cut = options.crop or options.image_size or options.channels
+    if isinstance(dataset.images, ResizedImages) and not own and not cut:
+        tell(f"note: the images of {word} were made {_size(run.image_shape)}, as the model takes them")
     rows = np.arange(len(dataset.images)) if split is None else dataset.splits[split]  # type: ignore[index]
+    if not len(rows):
+        raise InputError(f"--split {split}: no image of {word} is in it; leave --split out to encode all")
     names = np.empty(len(dataset.images), dtype="<U5")
     for name, members in dataset.splits.items():
         names[members] = name
@@ -85,6 +92,11 @@ def _find(run: Run, word: str, split: str | None) -> Images:
         dataset.attributes.rows(rows),
         lambda places: dataset.images.take(rows[places]),
     )
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    channels, height, width = shape
+    return f"{height} x {width}{', grey' if channels == 1 else ', colour' if channels == 3 else ''}"
 
 
 def _of_files(run: Run, files: Sequence[Path], labels: AttributeTable | None) -> Images:

@@ -274,9 +274,12 @@ def find_source(written: str) -> Source:
             "again (data=...), or name a .npz file of them (--data)"
         )
     path = Path(written).expanduser()
-    for source in SOURCES.values():
-        if source.claims(path):
-            return source(place=written)
+    try:
+        claiming = next((source for source in SOURCES.values() if source.claims(path)), None)
+    except OSError as error:
+        raise InputError(f"data {written[:80]!r}: cannot be read: {error.strerror or error}") from None
+    if claiming is not None:
+        return claiming(place=written)
     if path.is_file():
         kinds = ", ".join(source.path for source in SOURCES.values() if source.path)
         packed = "unpack it and give the folder, or " if path.suffix.lower() in ARCHIVES else ""

@@ -88,7 +88,8 @@ def _separated(path: Path, text: str) -> Sheet:
     if first.strip().lower().startswith("sep=") and len(first.strip()) <= 5:
         # Excel's own way to say the delimiter.
         given, text = first.strip()[4:] or "\t", rest
-    delimiter = given or ("\t" if path.suffix.lower() == ".tsv" else _delimiter(text))
+    tabs = path.suffix.lower() == ".tsv" and "\t" in first
+    delimiter = given or ("\t" if tabs else _delimiter(text))
     skipped = 1 if given else 0
     try:
         lines = list(_lines(text, delimiter))
