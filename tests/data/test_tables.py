@@ -386,6 +386,14 @@ def test_masks_are_no_images_and_named(tmp_path, mask):
     assert "a mask of another image" in left.reason
 
 
+def test_a_class_that_is_called_mask_is_a_class(tmp_path):
+    for kind in ("mask", "no_mask"):
+        for index in range(6):
+            image(tmp_path / kind / f"{index}.png", 10 * len(kind) + index)
+    assert load(str(tmp_path)).attributes.get("label").values == ("mask", "no_mask")
+    assert len(load(str(tmp_path)).images) == 12
+
+
 def test_masks_alone_are_images(tmp_path):
     for index in range(6):
         image(tmp_path / "masks" / f"x{index}_mask.png", index)

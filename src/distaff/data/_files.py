@@ -28,7 +28,10 @@ KINDS = frozenset({".csv", ".tsv", ".jsonl"})
 MASK = re.compile(r"(.+)[ _.-](mask|masks|seg|segmentation)([ _.-]?\d+)?", re.IGNORECASE)
 """How the mask of an image is called beside it, without its suffix."""
 MASKS = frozenset({"mask", "masks", "segmentation", "segmentations", "groundtruth", "ground_truth", "gt"})
-"""Folders of masks, beside a folder of images of the same names."""
+"""Folders of masks, beside one of MASKED with images of the same names; elsewhere they may be a class."""
+MASKED = frozenset(
+    {"image", "images", "img", "imgs", "input", "inputs", "jpegimages", "original", "originals"}
+)
 DEEPEST = 100
 """Folders within folders that are gone into."""
 JUNK = frozenset({"__MACOSX"})
@@ -88,7 +91,7 @@ def _masks(images: list[str]) -> set[str]:
         called = MASK.fullmatch(stem)
         beside = called is not None and f"{folder}{slash}{called[1]}" in bare
         stems = {stem, called[1] if called else stem}
-        if beside or (last in MASKS and any(holders.get((parent, each), set()) - MASKS for each in stems)):
+        if beside or (last in MASKS and any(holders.get((parent, each), set()) & MASKED for each in stems)):
             found.add(file)
     return found
 
