@@ -287,6 +287,8 @@ def test_cells_that_mean_what_they_say_need_no_word(column):
         (["+", "-", "+"], "every label is '[+]'; read as missing labels: '-' [(]1[)]"),
         (["nan", "None"], "every cell is empty; read as missing labels: 'nan' [(]1[)], 'None'"),
         ([f"id{n}" for n in range(30)], "30 different texts for 30 images are ids or notes"),
+        ([f"{n:05}" for n in range(60)], "60 different texts for 60 images are ids or notes"),
+        ([2**60 + n for n in range(60)], "60 different texts for 60 images are ids or notes"),
     ],
 )
 def test_the_reason_of_a_lost_column_tells_all(column, says):

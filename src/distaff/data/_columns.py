@@ -350,7 +350,7 @@ class _Reader:
     def _too_many(self, texts: Texts, missing: npt.NDArray[np.bool_], known: Texts) -> str:
         """Say why texts are no classes: they are ids or notes, or numbers among which some are none."""
         odd = [text for text in known if not NUMBER.fullmatch(text)]
-        if len(odd) <= len(known) / 2:
+        if 0 < len(odd) <= len(known) / 2:
             row = int(np.flatnonzero((texts == odd[0]) & ~missing)[0])
             at = self.names[row] if self.names is not None else f"row {row}"
             return f"{at}: {str(odd[0])[:40]!r} is no number, as most cells are; empty it if it is unknown"
