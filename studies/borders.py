@@ -3,7 +3,7 @@
 Every run is trained and measured once and kept as a line of OUT/rows.jsonl, so that the study goes on where
 it stopped. The tables of docs/results/borders.md are written to OUT/table.md.
 
-Usage: python studies/borders.py DATA OUT [--arms "A;B"] [--sizes 2,9] [--seeds 5] [--steps 2000]
+Usage: python studies/borders.py DATA OUT [--arms "A;B"] [--sizes 2,9] [--seeds 5] [--steps 8000]
        python studies/borders.py DATA OUT --arms "A;B" --sizes 2 --draw FILE
        python studies/borders.py DATA OUT --layouts 10
 """
@@ -23,17 +23,15 @@ LABELS = {"sigmoid": {"from": 100, "to": 0, "until": "60%"}}
 """The weight of the labels: exactly 0 for the last 40% of the steps."""
 CLASSIFY = {"classify": {"weight": LABELS}}
 MARGINAL = {"marginal": {"weight": 10}}
-KEEP = {"steps": {"at": {"0": 0, "60%": 5}}}
-REGIONS = [{"regions": {"weight": LABELS, "keep": KEEP}}, {"paths": {"weight": 1}}]
 ASKED = [[0, 8], [3, 5], [4, 9]]
-RATE = {"cosine": {"from": 2e-3, "to": 2e-5}}
+ALL = load_recipe("class-separated-borders").loss
 ARMS = {
     "plain": {},
     "shuffled": {"loss": [{"kl": {}}, CLASSIFY]},
     "classify": {"loss": [{"kl": {}}, CLASSIFY]},
     "classify, marginal": {"loss": [{"kl": {}}, CLASSIFY, MARGINAL]},
-    "regions": {"loss": [{"kl": {}}, *REGIONS, MARGINAL], "prior": {"regions": {}}},
-    "regions, pairs": {"loss": [{"kl": {}}, *REGIONS, MARGINAL], "prior": {"regions": {"pairs": ASKED}}},
+    "regions": {"loss": ALL, "prior": {"regions": {"sharpness": 30}}},
+    "regions, pairs": {"loss": ALL, "prior": {"regions": {"sharpness": 30, "pairs": ASKED}}},
 }
 """What each arm changes in the recipe `vae`."""
 COLUMNS = {
@@ -195,8 +193,8 @@ def main() -> None:
     parser.add_argument("--arms", default=";".join(ARMS), help="separated by ;")
     parser.add_argument("--sizes", default="2,9")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--hidden", default="256,128")
+    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--hidden", default="512,256")
     parser.add_argument("--draw", type=Path, help="draw the paths of seed 0 into this file; train nothing")
     parser.add_argument("--layouts", type=int, help="only try so many random sets of pairs; train nothing")
     given = parser.parse_args()
