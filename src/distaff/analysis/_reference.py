@@ -39,13 +39,13 @@ WIDTH = 0.5
 """Steps: how far the target of a circular attribute spreads to the classes beside it."""
 BUDGET, LEAST = 800_000, 30_000
 """Images shown: at most, and at least where a short training run asks for little."""
-PASSES, SMALL = 3, 100_000
-"""Times each image of a large set is shown at most; images shown of a small set."""
+PASSES, SMALL, OFTEN = 3, 100_000, 100
+"""Times each image of a large set is shown at most; images shown of a small set, each at most so often."""
 BATCH = 128
 RATE = 3e-3
 SAMPLED = 2000
 """Images looked at to tell whether all are black and white."""
-VERSION = 1
+VERSION = 2
 """Raised when the classifier of the same data would come out otherwise."""
 NAMED_BY = 256
 """Images that stand for all of them in the name of the file."""
@@ -233,11 +233,16 @@ def train_reference_classifier(
     sample = np.sort(np.random.default_rng([seed, 4]).permutation(rows)[:SAMPLED])
     binary = bool(np.isin(images.take(sample), (0, 255)).all())
     size = min(BATCH, len(rows))
-    steps = max(1, min(budget, max(PASSES * len(rows), SMALL)) // size)
+    steps = max(1, min(budget, _shown(len(rows))) // size)
     for step in _train(network, images, table, rows, size, steps, seed):
         if (step + 1) % (steps // 20 or 1) == 0:
             progress(f"training the reference classifier (once for these data): {(step + 1) / steps:.0%}")
     return ReferenceClassifier(table.attributes, shape, binary, network)
+
+
+def _shown(count: int) -> int:
+    """How many images a set of `count` is shown: a few images teach no more after a hundred passes."""
+    return max(PASSES * count, min(SMALL, max(OFTEN * count, LEAST)))
 
 
 def reference_classifier(
