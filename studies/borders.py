@@ -22,7 +22,7 @@ from distaff.recipe import load_recipe
 LABELS = {"sigmoid": {"from": 100, "to": 0, "until": "60%"}}
 """The weight of the labels: exactly 0 for the last 40% of the steps."""
 CLASSIFY = {"classify": {"weight": LABELS}}
-MARGINAL = {"marginal": {"weight": 10}}
+MARGINAL = {"marginal": {"weight": 10, "memory": 4096}}
 ASKED = [[0, 8], [3, 5], [4, 9]]
 ALL = load_recipe("class-separated-borders").loss
 ARMS = {

@@ -241,7 +241,7 @@ def train_reference_classifier(
 
 
 def _shown(count: int) -> int:
-    """How many images a set of `count` is shown: a few images teach no more after a hundred passes."""
+    """Images that a set of `count` is shown: of few images nothing more is learned after a hundred passes."""
     return max(PASSES * count, min(SMALL, max(OFTEN * count, LEAST)))
 
 

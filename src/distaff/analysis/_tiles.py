@@ -75,7 +75,8 @@ def model_sheet(model: Model, images: Bytes, condition: Mapping[str, Floats], ti
         condition: class indices of each attribute that the model is conditioned on, [k] each.
         title: written above.
     """
-    codes, count = model.encode(images, indices=condition), len(images)
+    # A training that has diverged may have codes that are not finite, which nobody else may decode.
+    codes, count = np.nan_to_num(model.encode(images, indices=condition)), len(images)
     moved, name = _traversal(model, codes, count)
     of_one = {attribute: np.repeat(values[:1], count) for attribute, values in condition.items()}
     given = np.moveaxis(images, 1, -1)
@@ -83,7 +84,7 @@ def model_sheet(model: Model, images: Bytes, condition: Mapping[str, Floats], ti
         "input": given[..., 0] if given.shape[-1] == 1 else given,
         "reconstruction": to_bytes(model.decode(codes, indices=condition)),
         "sample": to_bytes(model.sample(count, seed=0)),
-        f"traversal {name}": to_bytes(model.decode(moved, indices=of_one)),
+        f"traversal {name}": to_bytes(model.decode(np.nan_to_num(moved), indices=of_one)),
     }
     scale = max(1, round(WIDTH / (COLUMNS * (images.shape[3] + 2))))
     strips = [tile_images(each, COLUMNS, scale=scale) for each in rows.values()]
