@@ -1,4 +1,4 @@
-"""Small runs with random weights: the explorer needs what a model gives, not that it is good."""
+"""Small runs with random weights: explorer and figures need what a model gives, not that it is good."""
 
 from pathlib import Path
 

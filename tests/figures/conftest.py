@@ -1,7 +1,8 @@
 """The runs that the figures are drawn from, written once."""
 
 import pytest
-from figure_runs import analyse, colour_dataset, write_run
+from figure_runs import analyse
+from small_runs import colour_dataset, write_run
 
 from distaff.analysis import Analysis
 

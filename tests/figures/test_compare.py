@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from figure_runs import texts, write_run
+from figure_runs import texts
+from small_runs import write_run
 
 from distaff.errors import InputError
 from distaff.figures import compare, to_bytes

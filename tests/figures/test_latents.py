@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from figure_runs import analyse, draw, images_of, page_of, same, texts, write_run
+from figure_runs import analyse, draw, images_of, page_of, same, texts
+from small_runs import write_run
 
 from distaff.errors import InputError
 from distaff.figures._latents import LATENTS, SIDE, STEPS, code_path, free_latents

@@ -4,7 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
-from figure_runs import analyse, draw, page_of, texts, write_run
+from figure_runs import analyse, draw, page_of, texts
+from small_runs import write_run
 
 from distaff.errors import InputError
 from distaff.figures._losses import spread, terms, unit_of, weights

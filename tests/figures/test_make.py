@@ -7,9 +7,10 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from figure_runs import colour_dataset, draw, page_of, write_run
+from figure_runs import draw, page_of
 from matplotlib.text import Text
 from PIL import Image
+from small_runs import colour_dataset, write_run
 
 import distaff.figures
 from distaff.analysis import Analysis
@@ -208,7 +209,7 @@ def test_any_title_gives_the_name_of_a_file(title, tmp_path):
 
 @pytest.mark.parametrize("channels", [2, 5])
 def test_models_of_other_channels_have_figures_of_their_images(tmp_path, channels):
-    dataset = colour_dataset(channels)
+    dataset = colour_dataset(shape=(channels, 12, 10))
     of_images = ["reconstructions", "samples", "attributes", "interpolations", "traversals", "variation"]
     made = make(Analysis(write_run(tmp_path, "supervised", dataset), dataset), only=of_images)
     assert dict(made.failed) == {}

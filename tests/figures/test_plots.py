@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from figure_runs import analyse, draw, images_of, page_of, texts, write_run
+from figure_runs import analyse, draw, images_of, page_of, texts
 from matplotlib.colors import to_hex, to_rgb
 from scipy.stats import norm
+from small_runs import write_run
 
 from distaff.analysis import judge, principal_map, symmetry_folds, tsne_map
 from distaff.attributes import Attribute, AttributeTable, Folds

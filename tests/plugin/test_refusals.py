@@ -9,21 +9,10 @@ from distaff.cli import main
 from distaff.errors import DivergedError, InputError
 from distaff.latents import Gaussian
 from distaff.losses import Column, Term, TermModule, Values
-from distaff.parts import FAMILIES
 from distaff.recipe import Recipe, load_recipe
 from distaff.training import train
 
 SMALL = {"data.count": 60, "network": "mlp", "train.batch": 16}
-
-
-@pytest.fixture(autouse=True)
-def own_parts():
-    """Forget the parts that a test defines."""
-    before = {name: dict(registry._things) for name, registry in FAMILIES.items()}
-    yield
-    for name, registry in FAMILIES.items():
-        registry._things.clear()
-        registry._things.update(before[name])
 
 
 def test_a_subclass_without_a_tag_is_refused():

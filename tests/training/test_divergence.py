@@ -11,21 +11,10 @@ from training_made import Plain, plain
 import distaff
 from distaff import DivergedError, InputError
 from distaff.losses import KL
-from distaff.parts import FAMILIES
 from distaff.training import train
 from distaff.training._folder import read_checkpoint
 
 EVERY_2 = {"train.checkpoint_every": 2}
-
-
-@pytest.fixture(autouse=True)
-def own_parts():
-    """Forget the parts that a test defines."""
-    before = {name: dict(registry._things) for name, registry in FAMILIES.items()}
-    yield
-    for name, registry in FAMILIES.items():
-        registry._things.clear()
-        registry._things.update(before[name])
 
 
 def test_a_loss_that_is_no_number_stops_with_the_terms_name(tmp_path):

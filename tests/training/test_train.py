@@ -15,22 +15,11 @@ from distaff import InputError, WriteError
 from distaff.data import load
 from distaff.latents import Gaussian
 from distaff.losses import KL, Classify, ParameterGroup
-from distaff.parts import FAMILIES
 from distaff.recipe import load_recipe
 from distaff.recipes import shipped
 from distaff.schedules import Linear, Sigmoid, Weight, as_schedule
 from distaff.training import train
 from distaff.training._folder import read_checkpoint
-
-
-@pytest.fixture(autouse=True)
-def own_parts():
-    """Forget the parts that a test defines."""
-    before = {name: dict(registry._things) for name, registry in FAMILIES.items()}
-    yield
-    for name, registry in FAMILIES.items():
-        registry._things.clear()
-        registry._things.update(before[name])
 
 
 @pytest.mark.parametrize("name", sorted(shipped()))
