@@ -7,7 +7,7 @@ as one, it is PIWAE; `elbo` is the share of the mean of log w beside it (CIWAE),
 
 The encoder's gradient may leave out the score of q, whose mean is 0: stl (https://arxiv.org/abs/1703.09194)
 by the normalised weights, dreg (https://arxiv.org/abs/1810.04152) by their squares, which is unbiased for
-every every k. It stands in the place of reconstruction and KL, whose weights are 1.
+every k. It stands in the place of reconstruction and KL, whose weights are 1.
 
 https://arxiv.org/abs/1406.5298 (M2): where the class y of an image is not told, the bound sums over it:
 sum_y q(y | x) l(x, y) - H(q(y | x)) with l(x, y) = reconstruction + KL - log p(y); else it is l(x, y) itself.
@@ -16,7 +16,6 @@ sum_y q(y | x) l(x, y) - H(q(y | x)) with l(x, y) = reconstruction + KL - log p(
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import ClassVar, Literal, Self, cast
 
 import torch
@@ -24,10 +23,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
-from distaff.attributes import Attribute, first_attribute
 from distaff.errors import InputError, nearest
 from distaff.latents import Categorical, ClassBlock
-from distaff.losses._objective import Column, Context, Step, Term, TermModule, Values
+from distaff.losses._objective import Column, Context, OfClasses, Step, Term, TermModule, Values
 from distaff.schedules import Weight, as_schedule
 
 
@@ -186,7 +184,7 @@ class EnumerateTerm(TermModule):
         return -model.likelihood.log_probability(decoded, every).reshape(count, -1).T
 
 
-class Enumerate(Term):
+class Enumerate(OfClasses):
     """The bound of M2: the latent of `attribute` is summed over its classes where an image has no label.
 
     It stands in the place of reconstruction and KL. `classify` weighs the cross-entropy of the labelled
@@ -198,18 +196,11 @@ class Enumerate(Term):
     """
 
     tag: ClassVar[str] = "enumerate"
-    attribute: str = "auto"
     classify: Weight = 0.1
-
-    def resolved(self, attributes: Mapping[str, Attribute]) -> Term:
-        """Return the term with the first attribute that has classes in place of `auto`."""
-        if self.attribute != "auto":
-            return self
-        return self.model_copy(update={"attribute": first_attribute(attributes, "loss.enumerate")})
 
     def build(self, context: Context) -> TermModule:
         """Return the term; raises InputError for a model without a latent of the attribute's classes."""
-        name = cast("Enumerate", self.resolved(context.attributes)).attribute
+        name = self.resolved(context.attributes).attribute
         blocks = {each.name: each for each in context.model.latents if isinstance(each, ClassBlock)}
         if name not in blocks:
             raise InputError(

@@ -10,7 +10,6 @@ classifier without a clue, where a negative weight makes it wrong.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from itertools import combinations
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -20,11 +19,10 @@ from torch import Tensor, autograd, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from distaff.attributes import Attribute, first_attribute
 from distaff.errors import InputError, UnknownAttributeError, nearest
 from distaff.latents import AttributeBlock, LatentSpace
 from distaff.latents.priors import ByClassModule, RegionsModule
-from distaff.losses._objective import Column, Context, Step, Term, TermModule, Values
+from distaff.losses._objective import Column, Context, OfClasses, Step, Term, TermModule, Values
 from distaff.networks import Width, fully_connected, initialise
 from distaff.schedules import Moment, Weight, as_schedule, moment_to_step
 
@@ -132,7 +130,7 @@ class ClassifyTerm(TermModule):
         return Values(value + (weight - 1) * value.detach(), {self.name: column})
 
 
-class Classify(Term):
+class Classify(OfClasses):
     """Predict `attribute` from z; `auto` is the data's first attribute with classes.
 
     A positive `weight` gives classes regions of their own, a negative one drives the attribute out of z.
@@ -142,19 +140,12 @@ class Classify(Term):
     """
 
     tag: ClassVar[str] = "classify"
-    attribute: str = "auto"
     weight: Weight = 1.0
     hidden: tuple[Width, ...] = (64, 64)
 
-    def resolved(self, attributes: Mapping[str, Attribute]) -> Term:
-        """Return the term with the first attribute that has classes in place of `auto`."""
-        if self.attribute != "auto":
-            return self
-        return self.model_copy(update={"attribute": first_attribute(attributes, f"loss.{self.tag}")})
-
     def build(self, context: Context) -> TermModule:
         """Return the term, with a classifier of its own."""
-        part, known = cast("Classify", self.resolved(context.attributes)), context.attributes
+        part, known = self.resolved(context.attributes), context.attributes
         if part.attribute not in known:
             raise UnknownAttributeError(f"loss.{self.tag}", part.attribute, known)
         if not known[part.attribute].size:

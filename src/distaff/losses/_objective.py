@@ -16,12 +16,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import ClassVar, cast
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from distaff.attributes import Attribute
+from distaff.attributes import Attribute, first_attribute
 from distaff.errors import InputError
 from distaff.latents import Batch, Normal, Posteriors
 from distaff.parts import Part
@@ -180,6 +180,18 @@ class Term(Part):
     def resolved(self, attributes: Mapping[str, Attribute]) -> Term:
         """Return the term with `auto` replaced by the attribute that it means in this data."""
         return self
+
+
+class OfClasses(Term):
+    """A term of one `attribute` with classes; `auto` is the data's first."""
+
+    attribute: str = "auto"
+
+    def resolved(self, attributes: Mapping[str, Attribute]) -> Self:
+        """Return the term with the first attribute that has classes in place of `auto`."""
+        if self.attribute != "auto":
+            return self
+        return self.model_copy(update={"attribute": first_attribute(attributes, f"loss.{self.tag}")})
 
 
 @dataclass
