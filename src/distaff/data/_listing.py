@@ -131,8 +131,7 @@ def look_at_sheet(sheet: Sheet, found: Finder, skip_bad: bool = False) -> Listin
     """
     listing = Listing(found.root)
     column = file_column(sheet, found, strict=True) or ""
-    _check_rows(sheet, column, found, skip_bad)
-    _join(listing, [(sheet, column)], found, skip_bad)
+    _join(listing, [_named(sheet, column, found, skip_bad)], skip_bad)
     _split_by_column(listing)
     if not listing.files:
         raise InputError(f"{sheet.path}: names no images; its rows should")
@@ -152,13 +151,13 @@ def _by_tables(
     found = Finder(
         listing.root / inside, [file.removeprefix(inside) for file in tree.images if file.startswith(inside)]
     )
-    used: list[tuple[Sheet, str]] = []
+    used: list[_Named] = []
     for name in tables:
         path = listing.root / name
         strict = path.stem.lower() == METADATA
-        if used and used[0][0].path.stem.lower() == METADATA:
+        if used and used[0].sheet.path.stem.lower() == METADATA:
             listing.left_out.append(
-                LeftOut.of("table", [name], f"the labels are those of {used[0][0].path.name}")
+                LeftOut.of("table", [name], f"the labels are those of {used[0].sheet.path.name}")
             )
             continue
         if "submission" in name.lower():
@@ -169,26 +168,33 @@ def _by_tables(
             sheet = read_sheet(path)
             column = file_column(sheet, found, strict=strict)
             if column is not None:
-                _check_rows(sheet, column, found, skip_bad)
+                used.append(_named(sheet, column, found, skip_bad))
+                continue
         except InputError as error:
             if strict:
                 raise
-            column = None
             reason = str(error).removeprefix(f"{path}: ")
         else:
             reason = "no column of it names the images"
-        if column is None:
-            listing.left_out.append(LeftOut.of("table", [name], reason))
-        else:
-            used.append((sheet, column))
+        listing.left_out.append(LeftOut.of("table", [name], reason))
     if used:
-        _join(listing, used, found, skip_bad, inside)
-    return {sheet.path.relative_to(listing.root).as_posix() for sheet, _ in used}
+        _join(listing, used, skip_bad, inside)
+    return {each.sheet.path.relative_to(listing.root).as_posix() for each in used}
 
 
-def _check_rows(sheet: Sheet, column: str, found: Finder, skip_bad: bool) -> None:
-    """Refuse a table with two rows about one image, or a row that names none or several."""
+@dataclass(frozen=True)
+class _Named:
+    """A table, its column of images, and the file that each row names, None where that is not there."""
+
+    sheet: Sheet
+    column: str
+    files: list[str | None]
+
+
+def _named(sheet: Sheet, column: str, found: Finder, skip_bad: bool) -> _Named:
+    """Find the files; refuse a table with two rows about one image, or a row that names none or several."""
     lines: dict[str, int] = {}
+    files: list[str | None] = []
     part = part_of(sheet.path.stem)
     for line, row in sheet.rows:
         cell = row.get(column, "").strip()
@@ -200,26 +206,23 @@ def _check_rows(sheet: Sheet, column: str, found: Finder, skip_bad: bool) -> Non
         file = found.find(cell, f"{sheet.path}: row {line}", part) if cell else None
         if file is not None and lines.setdefault(file, line) != line:
             raise InputError(f"{sheet.path}: rows {lines[file]} and {line} are both about {cell!r}; keep one")
+        files.append(file)
+    return _Named(sheet, column, files)
 
 
-def _join(
-    listing: Listing,
-    sheets: Sequence[tuple[Sheet, str]],
-    found: Finder,
-    skip_bad: bool,
-    inside: str = "",
-) -> None:
+def _join(listing: Listing, tables: Sequence[_Named], skip_bad: bool, inside: str = "") -> None:
     """Add the images that tables name, with the columns of all that name them."""
     known: dict[str, dict[str, str]] = {}
     parts: dict[str, Split] = {}
     header: dict[str, None] = {}
-    for sheet, column in sheets:
+    for table in tables:
+        sheet, column = table.sheet, table.column
         listing.left_out += sheet.left_out
         part, others = part_of(sheet.path.stem), columns_of_files(sheet, column)
         columns = [each for each in sheet.header if each != column and each not in others]
         header |= dict.fromkeys(columns)
         disputed: dict[str, None] = {}
-        for file, row in _rows_of_files(listing, sheet, column, found, skip_bad):
+        for file, row in _rows_of_files(listing, table, listing.root / inside, skip_bad):
             labels = known.setdefault(file, {})
             for each in columns:
                 text = row.get(each, "")
@@ -240,24 +243,23 @@ def _join(
 
 
 def _rows_of_files(
-    listing: Listing, sheet: Sheet, column: str, found: Finder, skip_bad: bool
+    listing: Listing, table: _Named, root: Path, skip_bad: bool
 ) -> list[tuple[str, dict[str, str]]]:
     """Return the file that each row is about; rows about none are named, or refused unless `skip_bad`."""
-    name, part = sheet.path.name, part_of(sheet.path.stem)
+    sheet, name = table.sheet, table.sheet.path.name
     rows: list[tuple[str, dict[str, str]]] = []
     gone: list[str] = []
     empty: list[str] = []
     numbered = ""
-    for line, row in sheet.rows:
-        where, cell = f"{sheet.path}: row {line}", row.get(column, "").strip()
-        file = found.find(cell, where, part) if cell else None
+    for (line, row), file in zip(sheet.rows, table.files, strict=True):
+        cell = row.get(table.column, "").strip()
         if file is not None:
             rows.append((file, row))
             if NUMBER.fullmatch(cell) and Path(file).stem != cell:
                 numbered = numbered or f"{cell!r} as {file}"
         elif not skip_bad:
             raise InputError(
-                f"{where}: no image {cell!r} in {found.root}; mend the row, or leave such "
+                f"{sheet.path}: row {line}: no image {cell!r} in {root}; mend the row, or leave such "
                 "rows out (data.skip_bad=True, train --skip-bad)"
             )
         else:
