@@ -260,9 +260,8 @@ def first_attribute(attributes: Mapping[str, Attribute], where: str) -> str:
     for name, attribute in attributes.items():
         if attribute.size:
             return name
-    numbers = "".join(
-        f"; {name} is continuous, unless data.kinds says otherwise" for name in [*attributes][:1]
-    )
+    first = next(iter(attributes), None)
+    numbers = f"; {first} is continuous, unless data.kinds says otherwise" if first is not None else ""
     raise UnknownAttributeError(
         where, None, f"needs an attribute with classes, and the data has none{numbers}"
     )

@@ -170,7 +170,8 @@ def parts_of(files: Iterable[str]) -> dict[str, Split]:
     {}
     """
     inside: dict[str, set[str]] = {}
-    for file in (files := list(files)):
+    files = list(files)
+    for file in files:
         top, slash, rest = file.partition("/")
         inside.setdefault(top if slash else "", set()).add(rest.rpartition("/")[0])
     if len(inside) == 1 and (only := next(iter(inside))) and part_of(only) is None:
