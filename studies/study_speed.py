@@ -97,18 +97,20 @@ def large(root: Path) -> None:
 
 
 def throughput(root: Path) -> None:
-    """Eight runs of an MLP: two at a time with a thread each, and one after another with all threads."""
-    base = TINY | {"network": {"mlp": {"hidden": [512, 512]}}, "train": {"steps": 2000, "batch": 64}}
+    """Sixteen runs of each MLP: one per core and thread at a time, and one after another with all threads."""
     cores = os.cpu_count() or 1
-    for round_ in range(2):
+    run_study(Study(base=TINY, over={"seed": f"0..{cores - 1}"}, threads=1), root / "start", jobs=cores)
+    for width, batch in ((256, 64), (512, 64), (512, 256)):
+        train_ = {"steps": 1500, "batch": batch}
+        base = TINY | {"network": {"mlp": {"hidden": [width, width]}}, "train": train_}
         took = {}
         for threads, jobs in ((1, cores), (cores, 1)):
-            study = Study(base=base, over={"seed": "0..7"}, metrics=["active_units"], threads=threads)
+            study = Study(base=base, over={"seed": "0..15"}, metrics=["active_units"], threads=threads)
             begin = time.perf_counter()
-            run_study(study, root / f"{round_}-{threads}", jobs=jobs)
+            run_study(study, root / f"{width}-{batch}-{jobs}", jobs=jobs)
             took[jobs] = time.perf_counter() - begin
-        told = f"{took[cores]:.1f} s at {cores} a time, {took[1]:.1f} s one after another"
-        print(f"| throughput, 8 runs of 2,000 steps | {told}: {took[1] / took[cores]:.2f} times |")
+        told = f"{took[cores]:.1f} s at {cores} a time | {took[1]:.1f} s one after another"
+        print(f"| two layers of {width}, batches of {batch} | {told} | {took[1] / took[cores]:.2f} times |")
     print(f"| load of the machine | {os.getloadavg()[0]:.1f} |")
 
 
