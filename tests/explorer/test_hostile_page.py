@@ -1,6 +1,5 @@
 """Hostile names are only text, in a file and from the server; a changed bundle says so and stops."""
 
-import base64
 import re
 import threading
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from distaff.data import ArrayImages, Dataset
 from distaff.explorer import PAGE, make_bundle, prepare
 from distaff.explorer._bundle import pack, to_html
 from distaff.explorer._hosts import Site, listen
+from distaff.explorer._text import AVOIDED, pack_text
 from distaff.run import Run
 
 MARKUP = "</script><img src=x onerror='window.hacked=1'><svg onload=window.hacked=1>\"&amp;\u202eabc"
@@ -77,11 +77,22 @@ def test_hostile_names_are_only_text(bundle, visit, text):
 def test_a_changed_page_says_so(bundle, visit, name):
     content = bytearray(bundle.blocks[name])
     content[len(content) // 2] ^= 1
-    whole, other = (base64.b64encode(pack(each)).decode() for each in (bundle.blocks[name], bytes(content)))
+    whole, other = (pack_text(pack(each)) for each in (bundle.blocks[name], bytes(content)))
     page, _, _ = visit(to_html(bundle).replace(whole, other))
     alert = page.get_by_role("alert")
     alert.wait_for()
     assert re.search("changed|damaged", alert.inner_text())
+
+
+def test_a_browser_keeps_every_character(bundle, visit):
+    """All pairs of groups that share a character, among them those that are controls and marks."""
+    content = np.random.default_rng(0).integers(0, 256, 200_000, dtype=np.uint8).tobytes()
+    text = pack_text(content)
+    assert len({each for each in text if ord(each) > 127}) == len(AVOIDED) * 128
+    mark = f'<script type="application/octet-stream" data-block="all">{text}</script></body>'
+    visited, _, _ = visit(to_html(bundle).replace("</body>", mark))
+    found = visited.evaluate("document.querySelector('[data-block=all]').textContent")
+    assert found == text
 
 
 NAMES = (MARKUP, "__proto__", "constructor", "\u202e\u2066fdp\u200f", "x" * 10_000, "${1+1}{{1+1}}' OR 1=1--")

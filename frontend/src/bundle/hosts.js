@@ -1,5 +1,6 @@
 /** @import {Host, Manifest} from "../types" */
 import { BundleError } from "./blocks.js";
+import { fromText } from "./text.js";
 
 const AGAIN = "Copy or download it again, or export the run again.";
 
@@ -11,7 +12,7 @@ export function fromPage() {
   const block = (name) => {
     const script = document.querySelector(`script[data-block="${CSS.escape(name)}"]`);
     if (!script) throw new Error(`The file is incomplete: its part “${name}” is missing. ${AGAIN}`);
-    return inflate(fromBase64(script.textContent ?? ""));
+    return inflate(fromText(script.textContent ?? ""));
   };
   return {
     kind: "file",
@@ -51,16 +52,6 @@ export async function fromServer() {
     block: async (name) => (await get(`blocks/${name}`)).arrayBuffer(),
     runtime: async () => (await get("assets/ort.wasm")).arrayBuffer(),
   };
-}
-
-/** @param {string} text */
-function fromBase64(text) {
-  const native = /** @type {any} */ (Uint8Array).fromBase64;
-  if (native) return /** @type {Uint8Array<ArrayBuffer>} */ (native.call(Uint8Array, text));
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
 }
 
 /** Unpack gzip. @param {Uint8Array<ArrayBuffer>} bytes */

@@ -143,7 +143,7 @@ def edit(
     told = ", ".join(f"{name}={value}" for name, value in wanted.items())
     tell(f"{out}: {image.name} with {told}")
     if changed:
-        tell(f"note: {changed}, as the model takes it")
+        tell(f"note: {changed}, as the model takes it", err=True)
 
 
 EACH, ENDS = 120, 700
@@ -216,7 +216,7 @@ def _end(analysis: Analysis, words: str, option: str) -> End:
         images = read_images([file], model.image_shape, model.recipe.data.crop, white=model.white)
         changed = changes([file], model.image_shape, model.recipe.data.crop)
         if changed:
-            tell(f"note: {file}: {changed}, as the model takes it")
+            tell(f"note: {file}: {changed}, as the model takes it", err=True)
         code = model.encode(images)
         return End(code[0], model.condition_of(images, code) if model.condition else None)
     known = [each.name for each in analysis.labels.attributes if each.size]

@@ -80,7 +80,10 @@ def _find(run: Run, word: str, split: str | None) -> Images:
     dataset = open_data(run, None if own else word, resize=True, measure=False)
     cut = options.crop or options.image_size or options.channels
     if isinstance(dataset.images, ResizedImages) and not own and not cut:
-        tell(f"note: the images of {word} were made {_size(run.image_shape)}, as the model takes them")
+        tell(
+            f"note: the images of {word} were made {_size(run.image_shape)}, as the model takes them",
+            err=True,
+        )
     rows = np.arange(len(dataset.images)) if split is None else dataset.splits[split]  # type: ignore[index]
     if not len(rows):
         raise InputError(f"--split {split}: no image of {word} is in it; leave --split out to encode all")
@@ -105,7 +108,7 @@ def _of_files(run: Run, files: Sequence[Path], labels: AttributeTable | None) ->
 
     changed = changes(files, run.image_shape, run.recipe.data.crop)
     if changed:
-        tell(f"note: {changed}")
+        tell(f"note: {changed}", err=True)
     return Images({"file": np.array([str(file) for file in files])}, labels, take)
 
 

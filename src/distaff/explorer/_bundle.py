@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distaff.errors import InputError
+from distaff.explorer._text import pack_text, unpack_text
 
 SCHEMA = 1
 Reference = dict[str, Any]
@@ -34,9 +35,7 @@ CHARSET = '<meta charset="utf-8">'
 TITLE = "<title>distaff</title>"
 LONGEST_TITLE = 120
 MANIFEST = re.compile(r'<script type="application/json" id="distaff-manifest">(.*?)</script>', re.DOTALL)
-BLOCK = re.compile(
-    r'<script type="application/octet-stream" data-block="([^"]*)">([A-Za-z0-9+/=\s]*)</script>'
-)
+BLOCK = re.compile(r'<script type="application/octet-stream" data-block="([^"]*)">([^<]*)</script>')
 SCRIPT = re.compile(r"<script(?:\s+type=\"module\")?>(.*?)</script>", re.DOTALL)
 
 
@@ -196,7 +195,7 @@ def read_html(path: Path) -> Bundle:
     try:
         manifest = json.loads(found[1])
         blocks = {
-            name: gzip.decompress(base64.b64decode(content))
+            name: gzip.decompress(unpack_text(content))
             for name, content in BLOCK.findall(text)
             if name != "ort"
         }
@@ -210,5 +209,5 @@ def read_html(path: Path) -> Bundle:
 
 
 def _script(name: str, content: bytes) -> str:
-    text = base64.b64encode(content).decode()
-    return f'<script type="application/octet-stream" data-block="{html.escape(name)}">{text}</script>'
+    place = f'data-block="{html.escape(name)}"'
+    return f'<script type="application/octet-stream" {place}>{pack_text(content)}</script>'
