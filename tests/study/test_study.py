@@ -391,3 +391,33 @@ def test_studies_are_listed(capsys):
     assert main(["study"]) == 0
     said = capsys.readouterr().out
     assert all(name in said for name in shipped_studies())
+
+
+def test_the_best_and_the_median_run_are_shown_once_all_have_ended(tmp_path):
+    """Drawn once and kept; what cannot be drawn says why."""
+    wide = {"latent": [{"gaussian": {"size": 2}}], "train.steps": 200, "train.lr": 3e-3, "loss.kl.weight": 0.01}
+    study = Study(base=BASE, settings=wide, over={"seed": "0..2"}, metrics=["elbo"])
+    results = run_study(study, tmp_path / "s", jobs=1)
+    order = sorted(results.rows, key=lambda row: -row["elbo"])
+    assert [(each.which, each.row["run"]) for each in results.examples()] == [
+        ("best", order[0]["run"]),
+        ("median", order[1]["run"]),
+    ]
+    page = (tmp_path / "s/study.html").read_text()
+    assert page.count('src="data:image/png;base64,') == 2
+    drawn = {
+        path.parents[1].name: path.stat().st_mtime_ns for path in tmp_path.glob("s/runs/*/figures/trav*.png")
+    }
+    assert drawn.keys() == {order[0]["run"], order[1]["run"]}
+    run_study(study, tmp_path / "s", jobs=1)
+    assert (tmp_path / "s/study.html").read_text() == page
+    assert all(
+        (tmp_path / "s/runs" / each / "figures/traversals.png").stat().st_mtime_ns == drawn[each]
+        for each in drawn
+    )
+    weak = Study(base=BASE, settings={"train.steps": 2}, over={"seed": "0..2"}, metrics=["elbo"])
+    run_study(weak, tmp_path / "weak", jobs=1)
+    assert "not drawn: all 2 latents are unused" in (tmp_path / "weak/study.html").read_text()
+    growing = Study(base=BASE, settings=wide, over={"seed": "0..3"}, metrics=["elbo"])
+    run_study(growing, tmp_path / "part", jobs=1, part=(1, 2))
+    assert not list(tmp_path.glob("part/runs/*/figures/traversals.png"))

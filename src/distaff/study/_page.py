@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import html
 import io
@@ -17,10 +18,13 @@ from typing import Any
 import numpy as np
 
 from distaff.errors import printable
+from distaff.figures import make
 from distaff.files import atomic_write
+from distaff.run import Run
 from distaff.study._plan import DATA
-from distaff.study._report import FIXED, OVERVIEW, Cell, Results, Section
+from distaff.study._report import EXAMPLES, FIXED, OVERVIEW, Cell, Results, Section
 from distaff.study._statistics import median
+from distaff.study._worker import RUNS, dataset_of, few_threads
 
 
 def write_report(results: Results, out: Path) -> None:
@@ -105,7 +109,7 @@ body{color:var(--ink);background:var(--page);overflow-wrap:anywhere}a{color:var(
 h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.1rem;margin:2rem 0 .2rem}ul{padding-left:1.2rem}
 p{color:var(--soft);max-width:60rem;margin:.2rem 0 .6rem}
 figure{margin:1rem 0;overflow-x:auto}figcaption{font-weight:600;position:sticky;left:0}
-svg{width:100%;min-width:30rem;max-width:60rem;height:auto}
+img{max-width:min(100%,60rem);height:auto}svg{width:100%;min-width:30rem;max-width:60rem;height:auto}
 svg text{font-size:12px;fill:var(--soft)}svg path{fill:none}.grid{stroke:var(--line)}
 .run{stroke:var(--run);stroke-width:5;stroke-linecap:round;stroke-opacity:.6}
 .median,.failed{stroke:#d55e00;stroke-width:2}
@@ -117,7 +121,7 @@ td{font-variant-numeric:tabular-nums}th{position:sticky;top:0;background:var(--p
 
 def to_html(results: Results, sections: Sequence[Section], out: Path) -> str:
     """Return the report as one HTML page that needs no network; it links to the pages of runs."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     say = _escaped
     parts = [
         "<!doctype html><html lang=en><head><meta charset=utf-8>",
@@ -134,14 +138,37 @@ def to_html(results: Results, sections: Sequence[Section], out: Path) -> str:
     ]
     figures = [f"<figure><figcaption>{say(name)}</figcaption>{svg}</figure>" for name, svg in strips(results)]
     points = "Every run is a point, the median of a setting a line; a cross is for runs that failed."
-    # The overview, if there is one, comes before the points, and all other tables after them.
-    first = 1 if sections and sections[0].title == OVERVIEW else 0
+    # What shows all at once comes before the points, and all other tables after them.
+    first = sum(each.title in {OVERVIEW, EXAMPLES} for each in sections)
+    if any(each.title == EXAMPLES for each in sections):
+        tables[first - 1] += "".join(_traversals(results, out))
     parts += [*tables[:first], "<h2>Every run as a point</h2>", f"<p>{points}</p>", *figures, *tables[first:]]
     parts.append("<h2>Every run as a row</h2><p>Each leads to its explorer page, or else to its folder.</p>")
     head = list(results.rows[0]) if results.rows else list(FIXED)
     pages = _pages(out)
     parts.append(_table(head, (_run_cells(row, pages) for row in results.rows)))
     return "".join([*parts, "</main></body></html>\n"])
+
+
+def _traversals(results: Results, out: Path) -> Iterator[str]:
+    """Yield what the latents of the best and the median run do, once every run has ended."""
+    ended = all(row["status"] != "waiting" for row in results.rows)
+    for which, _, data, row in results.examples():
+        folder = out / RUNS / row["run"]
+        file = folder / "figures" / "traversals.png"
+        title = _escaped(f"Traversals of the {which} run{f' on {data}' if data else ''}: {row['run']}")
+        reason: object = "no weights"
+        if ended and not file.is_file() and (folder / "model.safetensors").is_file():
+            run = Run.open(folder)
+            with few_threads(results.study.threads):
+                made = make(Run(folder, dataset_of(run.recipe)), only=["traversals"])
+            reason = made.failed.get("traversals", "")
+        if file.is_file():
+            content = base64.b64encode(file.read_bytes()).decode()
+            picture = f'<img alt="{title}" src="data:image/png;base64,{content}">'
+            yield f"<figure><figcaption>{title}</figcaption>{picture}</figure>"
+        elif ended:
+            yield f"<p>{title}: not drawn: {_escaped(reason)}</p>"
 
 
 def _shade(value: float | None) -> str:

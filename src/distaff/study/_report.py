@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FIXED = ("run", "status", "reason", "seconds")
 """Columns that every table of results has."""
 OVERVIEW = "All settings"
+EXAMPLES = "The best and the median run"
 FAILED = frozenset({"failed", "diverged"})
 
 
@@ -52,6 +53,15 @@ class Cell:
     failed: int
     median: float | None
     interval: Interval | None
+
+
+class Example(NamedTuple):
+    """A row to look at: the best or the median of all runs of the same images, by one metric."""
+
+    which: str
+    metric: str
+    data: str
+    row: Mapping[str, Any]
 
 
 @dataclass(frozen=True, repr=False)
@@ -185,9 +195,24 @@ class Results:
             found.setdefault(str(row.get(DATA, "")), []).append(row)
         return found
 
+    def examples(self) -> list[Example]:
+        """Return the best and the median run of each images, by the first metric that has a better side."""
+        found: list[Example] = []
+        metric = next((name for name in self.metrics if _better(name) != "neither"), None)
+        if metric is None:
+            return found
+        for data, rows in self.by_data().items():
+            valued = [row for row in rows if row["status"] == "finished" and row[metric] is not None]
+            valued.sort(key=lambda row: row[metric], reverse=_better(metric) == "higher")
+            if valued:
+                best, middle = valued[0], valued[len(valued) // 2]
+                found += [Example("best", metric, data, best), Example("median", metric, data, middle)]
+        return found
+
     def sections(self) -> Iterator[Section]:
         """Yield the tables of the report."""
         yield from self._overview()
+        yield from self._examples()
         yield from self._medians()
         yield from self._comparisons()
         yield from self._over_images()
@@ -215,6 +240,17 @@ class Results:
         blank = [None] * len(self.axes)
         shades = [[*blank, *each] for each in zip(*heat, strict=True)]
         yield Section(OVERVIEW, note, (*self.axes, *self.metrics), rows, shades)
+
+    def _examples(self) -> Iterator[Section]:
+        found, rows = self.examples(), []
+        for which, metric, _, row in found:
+            places = (str(row[axis] or "") for axis in self.axes)
+            rows.append((which, row["run"], *places, number(row[metric])))
+        if found:
+            metric = found[0].metric
+            yield Section(
+                EXAMPLES, f"Of all finished runs, by {metric}.", ("", "run", *self.axes, metric), rows
+            )
 
     def _medians(self) -> Iterator[Section]:
         head = (*self.axes, "runs", "failed", "median", "interval", "quarter", "three quarters", "mean", "SD")
