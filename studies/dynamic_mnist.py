@@ -1,0 +1,58 @@
+"""The likelihood of MNIST, binarised anew in every epoch, beside Burda et al. 2016 (arXiv:1509.00519).
+
+    python studies/dynamic_mnist.py vae FOLDER --minutes 30
+    python studies/dynamic_mnist.py iwae FOLDER --minutes 240
+
+One stochastic layer of 50, two layers of 200 tanh units on each side, batches of 100. As many steps are made
+as fit into the minutes, by the time of the first; the NLL is of all 10,000 test images by 5,000 draws each.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import distaff
+from distaff.evaluation import evaluate
+from distaff.recipe import load_recipe
+
+NETWORK = {"mlp": {"hidden": [200, 200], "activation": "tanh"}}
+WARM, TIMED = 200, 800
+"""Steps that are not counted, and those that are."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("recipe", choices=["vae", "iwae", "miwae", "piwae", "ciwae"])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    recipe = load_recipe(given.recipe).changed(
+        {
+            "data": {"source": "mnist", "binarise": "every_epoch"},
+            "network": NETWORK,
+            "latent": [{"gaussian": {"size": 50}}],
+            "train": {"batch": 100, "seed": given.seed, "valid_every": 6000, "images_every": 10**9},
+            "train.lr": {"cosine": {"from": 1e-3, "to": 1e-5}},
+        }
+    )
+    seconds = []
+    for steps in (WARM, WARM + TIMED):
+        with TemporaryDirectory() as folder:
+            begin = time.perf_counter()
+            distaff.train(recipe, steps=steps, out=Path(folder) / "timed", progress=False)
+            seconds.append(time.perf_counter() - begin)
+    steps = round(given.minutes * 60 / ((seconds[1] - seconds[0]) / TIMED))
+    begin = time.perf_counter()
+    run = distaff.train(recipe, steps=steps, out=given.out)
+    minutes = (time.perf_counter() - begin) / 60
+    found = evaluate(run, metrics=["nll_5000", "elbo", "active_units"])["metrics"]
+    told = {name: each["value"] for name, each in found.items()}
+    epochs = steps * 100 / len(run.dataset().splits["train"])
+    print(json.dumps({"recipe": given.recipe, "steps": steps, "epochs": epochs, "minutes": minutes, **told}))
+
+
+if __name__ == "__main__":
+    main()
