@@ -56,8 +56,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--minutes", default="1,2,4,8")
     parser.add_argument("--network", default="conv")
+    parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
-    found = Parallel(n_jobs=2)(delayed(grow)(seed, given) for seed in range(given.seeds))
+    found = Parallel(n_jobs=given.jobs)(delayed(grow)(seed, given) for seed in range(given.seeds))
     rows = [row for of_seed in found for row in of_seed]
     print("| minutes | steps | MIG: median, interval | FactorVAE's score | ELBO |\n|---|---|---|---|---|")
     for minutes in sorted({row["minutes"] for row in rows}):
