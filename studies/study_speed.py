@@ -97,15 +97,15 @@ def large(root: Path) -> None:
 
 
 def throughput(root: Path) -> None:
-    """Sixteen runs of each MLP: one per core and thread at a time, and one after another with all threads."""
+    """Eight runs of each MLP: one per core and thread at a time, and one after another with all threads."""
     cores = os.cpu_count() or 1
     run_study(Study(base=TINY, over={"seed": f"0..{cores - 1}"}, threads=1), root / "start", jobs=cores)
     for width, batch in ((256, 64), (512, 64), (512, 256)):
-        train_ = {"steps": 1500, "batch": batch}
+        train_ = {"steps": 1000, "batch": batch}
         base = TINY | {"network": {"mlp": {"hidden": [width, width]}}, "train": train_}
         took = {}
         for threads, jobs in ((1, cores), (cores, 1)):
-            study = Study(base=base, over={"seed": "0..15"}, metrics=["active_units"], threads=threads)
+            study = Study(base=base, over={"seed": "0..7"}, metrics=["active_units"], threads=threads)
             begin = time.perf_counter()
             run_study(study, root / f"{width}-{batch}-{jobs}", jobs=jobs)
             took[jobs] = time.perf_counter() - begin
