@@ -75,6 +75,20 @@ def fails(capsys):
 
 
 @pytest.fixture
+def notes(capsys):
+    """notes(arguments): run a command that must succeed, and return what it printed on stderr."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = main([str(each) for each in arguments])
+        captured = capsys.readouterr()
+        assert code == 0, captured.err
+        return captured.err
+
+    return run
+
+
+@pytest.fixture
 def does(capsys):
     """does(arguments): run a command that must succeed, and return what it printed on stdout."""
 

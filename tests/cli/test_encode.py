@@ -36,11 +36,11 @@ def test_the_table_goes_to_the_run_when_no_file_is_named(does, copied, images):
     assert len(rows_of(copied / "codes.csv")[1]) == 1
 
 
-def test_images_that_are_changed_for_the_model_are_told(does, supervised, tmp_path):
+def test_images_that_are_changed_for_the_model_are_told(notes, supervised, tmp_path):
     Image.new("RGB", (20, 30)).save(tmp_path / "other.png")
     said = "1 image was resized to 8 x 8; 1 was made grey"
-    assert said in does("encode", supervised, tmp_path / "other.png", "--out", "codes.csv")
-    assert said in does(
+    assert said in notes("encode", supervised, tmp_path / "other.png", "--out", "codes.csv")
+    assert said in notes(
         "edit", supervised, tmp_path / "other.png", "--attribute", "digit=3", "--out", "new.png"
     )
 
@@ -75,9 +75,9 @@ def test_images_that_training_saw_are_encoded_without_a_word_of_measuring(does, 
     assert not Path("none.csv").exists()
 
 
-def test_a_data_set_of_another_size_is_resized_as_files_are_and_told(does, supervised):
+def test_a_data_set_of_another_size_is_resized_as_files_are_and_told(notes, supervised):
     np.savez("large.npz", images=np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8))
-    said = does("encode", supervised, "large.npz", "--out", "codes.csv")
+    said = notes("encode", supervised, "large.npz", "--out", "codes.csv")
     assert "the images of large.npz were made 8 x 8, grey, as the model takes them" in said
     assert len(rows_of("codes.csv")[1]) == 5
 

@@ -395,7 +395,12 @@ def test_studies_are_listed(capsys):
 
 def test_the_best_and_the_median_run_are_shown_once_all_have_ended(tmp_path):
     """Drawn once and kept; what cannot be drawn says why."""
-    wide = {"latent": [{"gaussian": {"size": 2}}], "train.steps": 200, "train.lr": 3e-3, "loss.kl.weight": 0.01}
+    wide = {
+        "latent": [{"gaussian": {"size": 2}}],
+        "train.steps": 200,
+        "train.lr": 3e-3,
+        "loss.kl.weight": 0.01,
+    }
     study = Study(base=BASE, settings=wide, over={"seed": "0..2"}, metrics=["elbo"])
     results = run_study(study, tmp_path / "s", jobs=1)
     order = sorted(results.rows, key=lambda row: -row["elbo"])
