@@ -165,8 +165,8 @@ def _traversals(results: Results, out: Path) -> Iterator[str]:
             reason = made.failed.get("traversals", "")
         if file.is_file():
             content = base64.b64encode(file.read_bytes()).decode()
-            picture = f'<img alt="{title}" src="data:image/png;base64,{content}">'
-            yield f"<figure><figcaption>{title}</figcaption>{picture}</figure>"
+            image = f'<img alt="{title}" src="data:image/png;base64,{content}">'
+            yield f"<figure><figcaption>{title}</figcaption>{image}</figure>"
         elif ended:
             yield f"<p>{title}: not drawn: {_escaped(reason)}</p>"
 
