@@ -5,7 +5,7 @@
 Six methods, three strengths and five seeds as shipped, with fewer steps at a higher rate. The first seed of
 all settings comes first, so that a study that is stopped has fewer seeds, not fewer methods. DCI takes longer
 than a training and is measured in the end, of the models that are there; so are the scores that choose
-without labels. PAGES gets study-locatello.md, .html and .csv.
+without labels. PAGES gets study-locatello.md, study-locatello-page.html and study-locatello.csv.
 """
 
 import re
@@ -77,7 +77,7 @@ def main() -> None:
         shutil.copy(out / "results.csv", pages / "study-locatello.csv")
         # The run folders are not published beside the page.
         page = re.sub(r'<a href="runs/[^"]*">([^<]*)</a>', r"\1", (out / "study.html").read_text())
-        (pages / "study-locatello.html").write_text(page)
+        (pages / "study-locatello-page.html").write_text(page)
 
 
 if __name__ == "__main__":
