@@ -74,29 +74,22 @@ def fails(capsys):
     return run
 
 
+def succeed(capsys, arguments):
+    """Run a command that must succeed, and return what it printed."""
+    capsys.readouterr()
+    code = main([str(each) for each in arguments])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    return captured
+
+
 @pytest.fixture
 def notes(capsys):
     """notes(arguments): run a command that must succeed, and return what it printed on stderr."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        code = main([str(each) for each in arguments])
-        captured = capsys.readouterr()
-        assert code == 0, captured.err
-        return captured.err
-
-    return run
+    return lambda *arguments: succeed(capsys, arguments).err
 
 
 @pytest.fixture
 def does(capsys):
     """does(arguments): run a command that must succeed, and return what it printed on stdout."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        code = main([str(each) for each in arguments])
-        captured = capsys.readouterr()
-        assert code == 0, captured.err
-        return captured.out
-
-    return run
+    return lambda *arguments: succeed(capsys, arguments).out

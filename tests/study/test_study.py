@@ -423,6 +423,11 @@ def test_the_best_and_the_median_run_are_shown_once_all_have_ended(tmp_path):
     weak = Study(base=BASE, settings={"train.steps": 2}, over={"seed": "0..2"}, metrics=["elbo"])
     run_study(weak, tmp_path / "weak", jobs=1)
     assert "not drawn: all 2 latents are unused" in (tmp_path / "weak/study.html").read_text()
+    for path in drawn:
+        (tmp_path / "s/runs" / path / "figures/traversals.png").unlink()
+        (tmp_path / "s/runs" / path / "attributes.json").write_text("{")
+    run_study(study, tmp_path / "s", jobs=1)
+    assert (tmp_path / "s/study.html").read_text().count("not drawn: ") == 2
     growing = Study(base=BASE, settings=wide, over={"seed": "0..3"}, metrics=["elbo"])
     run_study(growing, tmp_path / "part", jobs=1, part=(1, 2))
     assert not list(tmp_path.glob("part/runs/*/figures/traversals.png"))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 AVOIDED = b'\0\x07\x08\t\n\v\f\r\x1a\x1b"&<\\\x7f'
 """Characters that a parser replaces, that end a script, or that an editor or a terminal acts upon."""
 WIDTH = 7
+CHANGED = "the text was changed or cut"
 _PLACE = np.zeros(128, np.uint16)
 _PLACE[np.frombuffer(AVOIDED, np.uint8)] = np.arange(1, len(AVOIDED) + 1)
 _AVOIDED = np.frombuffer(b"\0" + AVOIDED, np.uint8)
@@ -31,12 +32,11 @@ def pack_text(content: bytes) -> str:
     counted = len(content).to_bytes(4, "little") + content
     counted += bytes(-len(counted) % WIDTH)
     groups = _regroup(np.frombuffer(counted, np.uint8), 8, WIDTH)
-    groups = np.append(groups, np.uint8(0)).astype(
-        np.uint16
-    )  # what the last group may share its character with
-    leads = _leads(_PLACE[groups[:-1]] > 0)
-    shared = (_PLACE[groups[:-1]] << WIDTH) | groups[1:]
-    characters = np.where(leads, shared, groups[:-1])
+    places = _PLACE[groups]
+    leads = _leads(places > 0)
+    # The last group, too, may need another to share a character with.
+    following = np.append(groups[1:], np.uint8(0))
+    characters = np.where(leads, (places << WIDTH) | following, groups)
     alone = np.ones(len(characters), bool)
     alone[1:] = ~leads[:-1]
     return characters[alone].astype("<u2").tobytes().decode("utf-16-le")
@@ -55,19 +55,19 @@ def unpack_text(text: str) -> bytes:
     try:
         characters = np.frombuffer(text.encode("utf-16-le"), "<u2")
     except UnicodeEncodeError:
-        raise ValueError("the text was changed or cut") from None
+        raise ValueError(CHANGED) from None
     first = characters >> WIDTH
     two = first > 0
     if (first > len(AVOIDED)).any() or _PLACE[characters[~two]].any():
-        raise ValueError("the text was changed or cut")
+        raise ValueError(CHANGED)
     starts = np.cumsum(1 + two) - 1 - two
     groups = np.zeros(len(characters) + int(two.sum()), np.uint8)
-    groups[starts] = np.where(two, _AVOIDED[np.minimum(first, len(AVOIDED))], characters)
+    groups[starts] = np.where(two, _AVOIDED[first], characters)
     groups[starts[two] + 1] = characters[two] & 127
     counted = _regroup(groups[: len(groups) // 8 * 8], WIDTH, 8).tobytes()
     length = int.from_bytes(counted[:4], "little")
     if not 0 <= len(counted) - 4 - length < WIDTH:
-        raise ValueError("the text was changed or cut")
+        raise ValueError(CHANGED)
     return counted[4 : 4 + length]
 
 

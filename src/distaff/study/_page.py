@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from distaff.errors import printable
+from distaff.errors import InputError, printable
 from distaff.figures import make
 from distaff.files import atomic_write
 from distaff.run import Run
@@ -140,9 +140,14 @@ def to_html(results: Results, sections: Sequence[Section], out: Path) -> str:
     points = "Every run is a point, the median of a setting a line; a cross is for runs that failed."
     # What shows all at once comes before the points, and all other tables after them.
     first = sum(each.title in {OVERVIEW, EXAMPLES} for each in sections)
-    if any(each.title == EXAMPLES for each in sections):
-        tables[first - 1] += "".join(_traversals(results, out))
-    parts += [*tables[:first], "<h2>Every run as a point</h2>", f"<p>{points}</p>", *figures, *tables[first:]]
+    parts += [
+        *tables[:first],
+        *_traversals(results, out),
+        "<h2>Every run as a point</h2>",
+        f"<p>{points}</p>",
+        *figures,
+        *tables[first:],
+    ]
     parts.append("<h2>Every run as a row</h2><p>Each leads to its explorer page, or else to its folder.</p>")
     head = list(results.rows[0]) if results.rows else list(FIXED)
     pages = _pages(out)
@@ -159,10 +164,13 @@ def _traversals(results: Results, out: Path) -> Iterator[str]:
         title = _escaped(f"Traversals of the {which} run{f' on {data}' if data else ''}: {row['run']}")
         reason: object = "no weights"
         if ended and not file.is_file() and (folder / "model.safetensors").is_file():
-            run = Run.open(folder)
-            with few_threads(results.study.threads):
-                made = make(Run(folder, dataset_of(run.recipe)), only=["traversals"])
-            reason = made.failed.get("traversals", "")
+            try:
+                dataset = dataset_of(Run.open(folder).recipe)
+                with few_threads(results.study.threads):
+                    reason = make(Run(folder, dataset), only=["traversals"]).failed.get("traversals", "")
+            except InputError as error:
+                # A report is also written where the images or a part are no longer there.
+                reason = error
         if file.is_file():
             content = base64.b64encode(file.read_bytes()).decode()
             image = f'<img alt="{title}" src="data:image/png;base64,{content}">'
