@@ -41,6 +41,11 @@ def tell(text: object = "", *, err: bool = False) -> None:
     typer.echo(printable(text), err=err)
 
 
+def tell_note(text: str) -> None:
+    """Print a note beside the results: on stderr, so that stdout holds nothing where a command is refused."""
+    tell(f"note: {text}", err=True)
+
+
 def allow_any_text() -> None:
     """Let what a terminal's encoding does not hold be written out, not be an error."""
     for stream in (sys.stdout, sys.stderr):

@@ -22,6 +22,7 @@ from distaff.cli._console import (
     read_attributes,
     table,
     tell,
+    tell_note,
     working,
 )
 from distaff.errors import InputError, nearest, printable
@@ -143,7 +144,7 @@ def edit(
     told = ", ".join(f"{name}={value}" for name, value in wanted.items())
     tell(f"{out}: {image.name} with {told}")
     if changed:
-        tell(f"note: {changed}, as the model takes it", err=True)
+        tell_note(f"{changed}, as the model takes it")
 
 
 EACH, ENDS = 120, 700
@@ -216,7 +217,7 @@ def _end(analysis: Analysis, words: str, option: str) -> End:
         images = read_images([file], model.image_shape, model.recipe.data.crop, white=model.white)
         changed = changes([file], model.image_shape, model.recipe.data.crop)
         if changed:
-            tell(f"note: {file}: {changed}, as the model takes it", err=True)
+            tell_note(f"{file}: {changed}, as the model takes it")
         code = model.encode(images)
         return End(code[0], model.condition_of(images, code) if model.condition else None)
     known = [each.name for each in analysis.labels.attributes if each.size]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from distaff.analysis import SPLIT_NAMES, Columns, named_codes, open_data
 from distaff.attributes import AttributeTable
-from distaff.cli._console import tell
+from distaff.cli._console import tell_note
 from distaff.data import (
     SOURCES,
     Attribute,
@@ -80,10 +80,7 @@ def _find(run: Run, word: str, split: str | None) -> Images:
     dataset = open_data(run, None if own else word, resize=True, measure=False)
     cut = options.crop or options.image_size or options.channels
     if isinstance(dataset.images, ResizedImages) and not own and not cut:
-        tell(
-            f"note: the images of {word} were made {_size(run.image_shape)}, as the model takes them",
-            err=True,
-        )
+        tell_note(f"the images of {word} were made {_size(run.image_shape)}, as the model takes them")
     rows = np.arange(len(dataset.images)) if split is None else dataset.splits[split]  # type: ignore[index]
     if not len(rows):
         raise InputError(f"--split {split}: no image of {word} is in it; leave --split out to encode all")
@@ -108,7 +105,7 @@ def _of_files(run: Run, files: Sequence[Path], labels: AttributeTable | None) ->
 
     changed = changes(files, run.image_shape, run.recipe.data.crop)
     if changed:
-        tell(f"note: {changed}", err=True)
+        tell_note(changed)
     return Images({"file": np.array([str(file) for file in files])}, labels, take)
 
 
