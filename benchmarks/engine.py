@@ -30,7 +30,7 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from distaff.data import load
-from distaff.training._devices import has_bfloat16
+from distaff.networks import prefers_bfloat16
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "peers"
@@ -159,7 +159,7 @@ def main(rounds: int, chosen: list[str]) -> None:
         seconds: dict[str, list[Seconds]] = {name: [] for name in ("distaff", *sides)}
         peaks = []
         for _ in range(rounds):
-            peaks.append(matmul_peak(torch.bfloat16 if has_bfloat16("cpu") else torch.float32))
+            peaks.append(matmul_peak(torch.bfloat16 if prefers_bfloat16("cpu") else torch.float32))
             seconds["distaff"].append(our_seconds(task, data, folder))
             for name, (python, script) in sides.items():
                 seconds[name].append(script_seconds(python, script, task, data, batch, EPOCHS))

@@ -1,48 +1,71 @@
-"""How fast models train: milliseconds a step, start-up taken out, for each shipped recipe."""
+"""How long a training step of each method is beside a plain VAE's of the same network, images and batch.
 
-import os
+Milliseconds of a processor, one thread, sprites in batches of 64, the network of the recipe; the median step
+of STEPS, and the median ratio of ROUNDS in which method and VAE take turns. `iwae` and its kin draw as many
+codes of an image as their recipes say.
+
+Usage: python benchmarks/training.py [ROUNDS [RECIPE...]]
+"""
+
+import statistics
+import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
 import distaff
-from distaff.recipe import load_recipe, shipped
+from distaff.recipe import Recipe, load_recipe, shipped
+from distaff.training import Callback
 
-# As the command does before torch is loaded: threads that wait for busy cores do not spin long.
-os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-SHORT, LONG = 10, 60
-COUNT = 5000
+WARM, STEPS = 10, 40
+BATCH, COUNT = 64, 5000
+NEVER = 10**6
+SAME = {
+    "train": {"batch": BATCH, "valid_every": NEVER, "checkpoint_every": NEVER, "images_every": None},
+    "train.lr": 1e-4,
+    "data": {"source": "sprites", "count": COUNT},
+}
+"""What the method and the VAE beside it have in common."""
 
 
-def seconds(recipe: str, steps: int) -> float:
-    """Train on sprites for so many steps, validating once at the end."""
+class Clock(Callback):
+    """Keeps the processor's time after each step."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_step(self, run: distaff.Run, step: int, loss: object) -> None:
+        self.times.append(time.process_time())
+
+
+def step_seconds(recipe: Recipe) -> float:
+    """The median time of a step after the first ones."""
+    clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        distaff.train(
-            recipe,
-            data="sprites",
-            settings={
-                "data.count": COUNT,
-                "train.valid_every": 10 * LONG,
-                "train.checkpoint_every": 10 * LONG,
-            },
-            steps=steps,
-            out=Path(folder) / "run",
-            progress=False,
-        )
-        return time.perf_counter() - start
+        out = Path(folder) / "run"
+        distaff.train(recipe, steps=WARM + STEPS, out=out, progress=False, callbacks=[clock])
+    times = clock.times[WARM - 1 :]
+    return statistics.median(after - before for before, after in pairwise(times))
 
 
 def main() -> None:
-    table = Table("recipe", "batch", "ms a step", "images a second", title="Training on sprites of 64 x 64")
-    seconds("vae", SHORT)
-    for recipe in shipped():
-        batch = load_recipe(recipe).train.batch
-        step = (seconds(recipe, LONG) - seconds(recipe, SHORT)) / (LONG - SHORT)
-        table.add_row(recipe, str(batch), f"{1000 * step:.1f}", f"{batch / step:,.0f}")
+    torch.set_num_threads(1)
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    plain = load_recipe("vae")
+    table = Table("recipe", "ms a step", "a VAE's", "ratio", title=f"Training on sprites, batches of {BATCH}")
+    for name in sys.argv[2:] or shipped():
+        method = load_recipe(name).changed(SAME)
+        size = sum(getattr(block, "size", None) or 10 for block in method.latent)
+        beside = plain.changed({**SAME, "network": method.network, "latent.gaussian.size": size})
+        pairs = [(step_seconds(method), step_seconds(beside)) for _ in range(rounds)]
+        ours, theirs = (statistics.median(each) for each in zip(*pairs, strict=True))
+        ratio = statistics.median(one / other for one, other in pairs)
+        table.add_row(name, f"{1000 * ours:.1f}", f"{1000 * theirs:.1f}", f"{ratio:.2f}")
     Console().print(table)
 
 

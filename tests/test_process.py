@@ -1,10 +1,12 @@
-"""Signals: at once while nothing is begun, noted afterwards."""
+"""Signals: at once while nothing is begun, noted afterwards; and threads that wait."""
 
+import os
 import signal
 import threading
 
 import pytest
 
+from distaff import process
 from distaff.process import GracefulStop
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -76,3 +78,27 @@ def test_in_another_thread_nothing_is_heard():
     thread.start()
     thread.join()
     assert heard == [(0, before)]
+
+
+@pytest.mark.parametrize(
+    ("running", "always", "expected"),
+    [("1/80", False, process.ALONE), ("2/80", False, process.SHARED), ("1/80", True, process.SHARED)],
+)
+def test_threads_stay_awake_only_where_nothing_else_runs(running, always, expected, monkeypatch, tmp_path):
+    load = tmp_path / "loadavg"
+    load.write_text(f"0.20 0.18 0.12 {running} 11206\n")
+    monkeypatch.setattr(process, "LOAD", load)
+    monkeypatch.delenv(process.SPIN, raising=False)
+    process.share_cores(always=always)
+    assert os.environ.pop(process.SPIN) == str(expected)
+
+
+def test_what_the_user_has_set_is_kept(monkeypatch):
+    monkeypatch.setenv(process.SPIN, "7")
+    process.share_cores()
+    assert os.environ[process.SPIN] == "7"
+
+
+def test_a_machine_that_does_not_say_what_runs_is_shared(monkeypatch, tmp_path):
+    monkeypatch.setattr(process, "LOAD", tmp_path / "none")
+    assert not process.is_alone()

@@ -74,7 +74,7 @@ class TrainOptions(Record):
     """How long and how fast to train.
 
     `steps`, `batch` (images, or pairs), `lr` (a number or a schedule), `optimizer`, `precision` (auto:
-    bfloat16 where the machine has it), `seed`, `valid_every`, `checkpoint_every` and `images_every` (steps;
+    bfloat16 where it is faster), `seed`, `valid_every`, `checkpoint_every` and `images_every` (steps;
     None: no images), `checkpoint_minutes`: the longest time between two checkpoints, `early_stopping`: stop
     after this many validations without a better loss, counted once every schedule has ended (None: never).
     `shuffle`: the order of the images; all are mixed (images), or blocks of neighbours (blocks), which a disk

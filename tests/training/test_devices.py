@@ -255,8 +255,10 @@ def test_torchrun_decides_how_many_there_are(monkeypatch):
         _devices.make_fabric(TrainOptions(devices=2), "cpu")
 
 
+@pytest.mark.parametrize("faster", [True, False])
 @pytest.mark.parametrize("wanted", ["auto", "bf16", "32"])
-def test_the_precision_is_what_the_machine_has(wanted):
+def test_bfloat16_is_chosen_where_it_is_faster_or_asked_for(wanted, faster, monkeypatch):
+    monkeypatch.setattr(_devices, "prefers_bfloat16", lambda kind: faster)
     fabric = _devices.make_fabric(TrainOptions(precision=wanted), "cpu")
-    low = wanted != "32" and _devices.has_bfloat16("cpu")
+    low = wanted == "bf16" or (wanted == "auto" and faster)
     assert fabric.strategy.precision.precision == ("bf16-mixed" if low else "32-true")

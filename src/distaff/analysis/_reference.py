@@ -28,13 +28,11 @@ from distaff.data import Images, cache_folder
 from distaff.errors import InputError, WriteError
 from distaff.files import atomic_write
 from distaff.model import Floats, read_images
-from distaff.networks import ImageShape
+from distaff.networks import ImageShape, prefers_bfloat16
 
 GRID = 14
 """Cells that a side is folded into at least, where it has so many pixels."""
 READ_AT_ONCE = 512
-BFLOAT16 = bool(torch.cpu._is_avx512_bf16_supported())
-"""Whether this processor multiplies bfloat16 matrices in hardware."""
 WIDTH = 0.5
 """Steps: how far the target of a circular attribute spreads to the classes beside it."""
 BUDGET, LEAST = 800_000, 30_000
@@ -87,7 +85,7 @@ class ReferenceNetwork(nn.Module):
 
     def _run(self, layers: nn.Module, images: Tensor) -> Tensor:
         images = functional.pad(images, self.padding).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=prefers_bfloat16("cpu")):
             numbers: Tensor = layers(images)
         return numbers.float()
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 import typer
 
 from distaff.cli._console import Imports, row, tell, working
-from distaff.cli._train import share_cores
 from distaff.errors import InputError
+from distaff.process import share_cores
 
 if TYPE_CHECKING:
     from distaff.study import Estimate, Progress
@@ -62,7 +62,7 @@ def study(
 
     The same command again continues: finished runs are never run twice. Ctrl-C saves all.
     """
-    share_cores()
+    share_cores(always=True)
     from distaff.study import estimate, load_study, run_study, shipped_studies
 
     if file is None:

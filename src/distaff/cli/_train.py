@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,6 +10,7 @@ import typer
 
 from distaff.cli._console import Device, Imports, Source, console, tell, working
 from distaff.errors import InputError
+from distaff.process import share_cores
 
 if TYPE_CHECKING:
     from distaff.run import Run
@@ -88,14 +88,6 @@ def train(
         if page is not None:
             tell(f"Look into it: open {page}")
     tell(f"\nNext:\n  distaff evaluate {run.path}\n  distaff figures {run.path}")
-
-
-def share_cores() -> None:
-    """Let threads that wait sleep soon; where other programs want the cores, spinning makes training slow.
-
-    The variable is read when torch is imported, so it must be set before.
-    """
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
 def summary(run: Run) -> str:

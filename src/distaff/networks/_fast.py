@@ -1,4 +1,4 @@
-"""Networks that train faster on a processor with the same weights and values, and networks that are compiled.
+"""What trains faster on a processor: layers with the same weights and values, compiling, bfloat16.
 
 Layers with hardly any output channels are one matrix product. The usual convolution computes an image's one
 channel in vectors of sixteen, and so wastes most of them. Here the product of kernel and pixels, [k * k *
@@ -19,8 +19,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -36,6 +38,10 @@ THIN = 4
 TAPS = ((2, 0), (3, 1))
 """Which taps of a kernel of 4 an odd and an even output row take, from the input row before and after it."""
 COMPILERS = ("g++", "clang++")
+WORTHWHILE = 0.8
+"""The share of float32's time that products of bfloat16 must stay below."""
+PRODUCTS = 8
+"""How often each is timed; the shortest counts, whatever else the machine does."""
 
 
 def learns_on_processor(layer: nn.Module, images: Tensor) -> bool:
@@ -206,3 +212,29 @@ def _in_training(network: nn.Module, forward: Callable[..., Tensor]) -> Callable
         return (compiled if learns else forward)(*inputs)
 
     return run
+
+
+@cache
+def prefers_bfloat16(kind: str) -> bool:
+    """Tell whether products of bfloat16 matrices are worth their casts on a kind of device.
+
+    On a processor they are timed: some have the instructions and are half as fast with them as in float32.
+    """
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    avx512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    if kind != "cpu" or not avx512 or not torch.cpu._is_avx512_bf16_supported():
+        return False
+    single, low = _product_seconds(torch.float32), _product_seconds(torch.bfloat16)
+    return low < WORTHWHILE * single
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    """The shortest time of several products of matrices as wide as a layer."""
+    matrix, times = torch.ones(512, 512, dtype=dtype), []
+    with torch.no_grad():
+        for _ in range(PRODUCTS):
+            begin = time.perf_counter()
+            matrix @ matrix
+            times.append(time.perf_counter() - begin)
+    return min(times)

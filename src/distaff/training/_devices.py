@@ -24,6 +24,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import distributed
 
 from distaff.errors import DistaffError, InputError
+from distaff.networks import prefers_bfloat16
 from distaff.recipe import TrainOptions
 
 _log = logging.getLogger("distaff")
@@ -44,7 +45,9 @@ def make_fabric(options: TrainOptions, device: str | None) -> Fabric:
     except (RuntimeError, KeyError):
         known = ", ".join(kind for kind in there if there[kind])
         raise InputError(f"device: there is no device {device!r}; this machine has {known}") from None
-    low = options.precision != "32" and has_bfloat16(chosen.type)
+    if options.precision == "bf16" and chosen.type == "mps":
+        raise InputError("train.precision: bf16 is not supported on mps; write auto or 32")
+    low = options.precision == "bf16" or (options.precision == "auto" and prefers_bfloat16(chosen.type))
     devices, nodes = 1 if options.devices == "auto" else options.devices, options.nodes
     if distributed.is_available() and distributed.is_torchelastic_launched():
         here, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
@@ -69,14 +72,6 @@ def make_fabric(options: TrainOptions, device: str | None) -> Fabric:
             )
     except MisconfigurationException as error:
         raise InputError(f"train.devices: {str(error).splitlines()[0]}") from None
-
-
-def has_bfloat16(kind: str) -> bool:
-    """Tell whether this machine multiplies bfloat16 matrices in hardware, on a kind of device."""
-    if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    avx512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    return kind == "cpu" and avx512 and bool(torch.cpu._is_avx512_bf16_supported())
 
 
 @contextmanager
