@@ -10,7 +10,6 @@ import typer
 
 from distaff.cli._console import WIDTH, Imports, described, row, tell
 from distaff.errors import InputError, nearest
-from distaff.parts import is_foreign, provider
 
 if TYPE_CHECKING:
     from distaff.metrics import Metric
@@ -34,6 +33,7 @@ def data(
 ) -> None:
     """List the data that a recipe or --data can name, or say what is read from a path."""
     from distaff.data import SOURCES
+    from distaff.parts import is_foreign, provider
 
     if name is not None and name not in SOURCES:
         _tell_content(name)

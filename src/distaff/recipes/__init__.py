@@ -45,4 +45,5 @@ def describe() -> dict[str, str]:
     >>> describe()["vae"].startswith("A plain variational autoencoder")
     True
     """
-    return {name: str(yaml.safe_load(text)["about"]) for name, text in shipped().items()}
+    # It is the first line of each; to read forty whole recipes takes longer than everything else.
+    return {name: str(yaml.safe_load(text.partition("\n")[0])["about"]) for name, text in shipped().items()}
