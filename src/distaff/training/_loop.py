@@ -26,14 +26,12 @@ from distaff.schedules import Schedule, as_schedule
 from distaff.training._batches import ModelWithLoss, TrainBatches, evenly_spread, take, valid_batches
 from distaff.training._callbacks import Listeners
 from distaff.training._console import Console, TrainingImages
-from distaff.training._devices import agree
+from distaff.training._devices import agree, denormals_as_zero
 from distaff.training._folder import REMEDY, latest_checkpoint, write_checkpoint
 from distaff.training._history import LOG_EVERY, EarlyStopping, History, Kept, Row, first_broken, keep, means
 
 PREPARED = 2048
 """Training images that priors may start from, at most."""
-FORGET_EVERY, SMALLEST = 100, 1e-30
-"""Steps between two looks at Adam's averages, and the size up to which they become 0."""
 STATE = ("module", "optimizer", "history", "early_stopping")
 """What a checkpoint holds, beside the number of steps and of processes."""
 FAILED = 255
@@ -92,6 +90,7 @@ class Loop:
             self.module.eval().vae.prepare(images.float().div_(255))
         self.draw()
 
+    @denormals_as_zero()
     def fit(self, stop: GracefulStop, console: Console) -> int:
         """Train until the end, a signal or a failing callback; return the number of the signal, or 0."""
         options, optimizer, listeners = self.options, self.optimizer, self.listeners
@@ -128,20 +127,10 @@ class Loop:
         return stopping
 
     def set_rates(self) -> None:
-        """Set this step's learning rates, and every so often the averages that are as good as 0 to 0.
-
-        The average of a weight whose gradient is 0 for good, as all of a dead unit's are, shrinks until it is
-        a denormal number, and rounding keeps it there. A processor takes many times as long for those: beside
-        a wide layer of which half the units are dead, Adam takes most of the step.
-        """
+        """Set this step's learning rates."""
         for group in self.optimizer.param_groups:
             _, rate = self.rates[group["rate"]]
             group["lr"] = rate.value(self.step, self.options.steps)
-        # Before a step, not after: what a checkpoint holds is then the same however often a run is resumed.
-        if self.step % FORGET_EVERY == 0:
-            for state in self.optimizer.state.values():
-                for average in (state[name] for name in ("exp_avg", "exp_avg_sq") if name in state):
-                    torch.hardshrink(average, SMALLEST, out=average)
 
     def validate(self) -> None:
         """Add a row of the loss of validation images, and say when a latent is no longer used."""
