@@ -88,7 +88,7 @@ def test_without_labels_only_keep_moves_the_codes():
     assert mean.grad[0, 0] < 0 < mean.grad[1, 0]  # descent moves both away from the border
 
 
-@pytest.mark.parametrize("extra", [Regions(weight=0), Paths(weight=0)])
+@pytest.mark.parametrize("extra", [Regions(weight=0), Paths(weight=0), Paths("digit", weight=0, by="images")])
 def test_a_weight_of_0_is_the_vae_to_the_bit(extra):
     found = []
     for terms, prior in (([KL()], made.Standard()), ([KL(), extra], made.Regions())):
@@ -117,6 +117,41 @@ def test_paths_cost_what_the_third_class_takes_and_change_the_decoder_alone():
 def test_paths_are_of_the_pairs_asked_for_or_of_all():
     assert build(Paths(), model_of(pairs=PAIRS)).pairs.tolist() == [[3, 7]]
     assert len(build(Paths(), model_of()).pairs) == 45
+
+
+def read_paths(**fields):
+    """A model with two latents, and a term whose reader sees images."""
+    model = make_model([Gaussian(2)])
+    term = Paths("digit", by="images", **fields).build(Context(model, ATTRIBUTES, 1000, 100)).train()
+    return model, term
+
+
+def test_a_reader_learns_from_labelled_images_until_its_time_and_the_encoder_from_nothing():
+    model, term = read_paths(weight=2, until=10)
+    mean = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.5], [-1.0, 0.5]])
+    labels = torch.tensor([3.0, 7.0, math.nan, 7.0])
+    for number, learns in ((9, True), (10, False)):
+        model.zero_grad()
+        term.zero_grad()
+        found = one_step(term, model, mean, number, labels)
+        assert found.loss.item() == pytest.approx(2 * found.columns["paths"].values.item(), rel=1e-5)
+        assert found.columns["paths.reader"].mask.tolist() == [True, True, False, True]
+        found.loss.backward()
+        gradients = [each.grad for each in term.parameters() if each.grad is not None]
+        assert bool(sum(each.abs().sum() for each in gradients)) == learns
+        assert all(each.grad is None or not each.grad.any() for each in model.encoder.parameters())
+        assert any(each.grad is not None and each.grad.any() for each in model.decoder.parameters())
+
+
+def test_a_reader_asks_for_the_pairs_of_its_own_attribute():
+    assert len(read_paths()[1].pairs) == 45
+    assert build(Paths("digit", by="images"), model_of(pairs=PAIRS)).pairs.tolist() == [[3, 7]]
+
+
+@pytest.mark.parametrize("name", ["slant", "nothing"])
+def test_a_reader_needs_classes(name):
+    with pytest.raises(InputError, match=name):
+        loss_of([Paths(name, by="images")], make_model([Gaussian(2)]))
 
 
 @pytest.mark.parametrize("part", [Regions(), Paths()])

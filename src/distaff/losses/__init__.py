@@ -3,15 +3,7 @@
 from distaff.losses._aggregate import MMD, ClassMeans, Marginal, Moments
 from distaff.losses._bound import Bound, Enumerate
 from distaff.losses._kl import GECO, KL, ControlledKL, KLTerm
-from distaff.losses._labels import (
-    Classify,
-    ClassifyTerm,
-    Confuse,
-    Paths,
-    Regions,
-    Responsible,
-    Supervise,
-)
+from distaff.losses._labels import Classify, ClassifyTerm, Confuse, Responsible, Supervise
 from distaff.losses._objective import (
     Column,
     Context,
@@ -24,6 +16,7 @@ from distaff.losses._objective import (
     TermModule,
     Values,
 )
+from distaff.losses._regions import Paths, Regions
 from distaff.losses._single import Align, Hessian, Order, Quantise
 from distaff.losses._tc import TC, Discriminator, Kernel, Minibatch, TCEstimator
 

@@ -9,8 +9,6 @@ classifier without a clue, where a negative weight makes it wrong.
 
 from __future__ import annotations
 
-import logging
-from itertools import combinations
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 import torch
@@ -21,14 +19,10 @@ from torch.nn import functional
 
 from distaff.errors import InputError, UnknownAttributeError, nearest
 from distaff.latents import AttributeBlock, LatentSpace
-from distaff.latents.priors import ByClassModule, RegionsModule
+from distaff.latents.priors import ByClassModule
 from distaff.losses._objective import Column, Context, OfClasses, Step, Term, TermModule, Values
 from distaff.networks import Width, fully_connected, initialise
-from distaff.schedules import Moment, Weight, as_schedule, moment_to_step
-
-logger = logging.getLogger(__name__)
-MEMORY = 0.98
-"""How much of the sums behind a class's mean code is kept from step to step."""
+from distaff.schedules import Weight, as_schedule
 
 
 class SuperviseTerm(TermModule):
@@ -277,174 +271,3 @@ class Responsible(Term):
         raise InputError(
             "loss.responsible: no latent has a mean for each class; write gaussian: {prior: {class: {}}}"
         )
-
-
-class RegionsTerm(TermModule):
-    """Cross-entropy in nats of the class that a latent's prior reads from its code."""
-
-    means: Tensor
-    counts: Tensor
-
-    def __init__(self, part: Regions, block: str, prior: RegionsModule, context: Context) -> None:
-        super().__init__()
-        self.part, self.block, self.settle = part, block, moment_to_step(part.settle, context.steps)
-        self.attribute = cast("str", prior.attribute)
-        self.names = context.attributes[self.attribute].values
-        self.name = f"regions.{self.attribute}"
-        self.columns = {
-            self.name: f"-log p({self.attribute} | z) of the prior's regions, nats per labelled image",
-            f"{self.name}.keep": "the same of the region that the mean code lies in, nats per image",
-        }
-        self.schedules = {self.name: as_schedule(part.weight), f"{self.name}.keep": as_schedule(part.keep)}
-        self.register_buffer("means", torch.zeros_like(prior.slopes))
-        self.register_buffer("counts", torch.zeros(len(prior.slopes)))
-
-    def forward(self, step: Step) -> Values:
-        """Return both cross-entropies; lay the regions out at step `settle`."""
-        prior = cast("RegionsModule", step.model.latents[self.block].prior)
-        z = step.z[0][:, step.model.latents.slices[self.block]]
-        mean = step.posteriors[self.block].mode.detach()
-        labels = step.batch.labels[self.attribute]
-        known = ~labels.isnan()
-        classes = labels.nan_to_num().long()
-        if self.training and step.number < self.settle:
-            self._remember(mean, classes, known)
-        if self.training and step.number == self.settle:
-            self._settle(prior)
-        logits = prior.class_logits(z)
-        own = prior.class_logits(mean).argmax(1)
-        told = Column(functional.cross_entropy(logits, classes, reduction="none"), known)
-        kept = Column(functional.cross_entropy(logits, own, reduction="none"))
-        loss = step.value(self.part.weight) * told.mean() + step.value(self.part.keep) * kept.mean()
-        return Values(loss, {self.name: told, f"{self.name}.keep": kept})
-
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, classes: Tensor, known: Tensor) -> None:
-        # Each class's moving average begins with its first codes. An unknown class counts 0 times: choosing
-        # rows would wait for the device.
-        once = known.to(mean.dtype)
-        self.means.mul_(MEMORY).index_add_(0, classes, mean * once.unsqueeze(1))
-        self.counts.mul_(MEMORY).index_add_(0, classes, once)
-
-    def _settle(self, prior: RegionsModule) -> None:
-        total = self.counts.sum()
-        shares = self.counts / total if total > 0 else torch.full_like(self.counts, 1 / len(self.counts))
-        apart = prior.divide(self.means / self.counts.clamp(min=1e-6).unsqueeze(1), shares)
-        if apart:
-            told = ", ".join(f"{self.names[one]} - {self.names[two]}" for one, two in apart)
-            logger.warning(
-                "regions of %s: no layout was found in which these touch: %s", self.attribute, told
-            )
-
-
-class Regions(Term):
-    """Gives each class its region of the prior `regions`, which is laid out at step `settle`.
-
-    Until then the codes find their places without labels; regions lie as near to those as borders allow. The
-    `weight` is that of the labels. `keep` holds an image, whatever its label, in the region that its mean
-    code lies in, so that regions last after the labels are gone.
-
-    >>> Regions(weight=100).settle
-    '10%'
-    """
-
-    tag: ClassVar[str] = "regions"
-    weight: Weight = 1.0
-    keep: Weight = 0.0
-    settle: Moment = "10%"
-
-    def build(self, context: Context) -> TermModule:
-        """Return the term; raises InputError for a model without a prior of regions."""
-        block, prior = _regions(context, "loss.regions")
-        return RegionsTerm(self, block, prior, context)
-
-
-class PathsTerm(TermModule):
-    """-log(p_a + p_b) of what is decoded along straight paths between the mean codes of classes a and b."""
-
-    means: Tensor
-    pairs: Tensor
-
-    def __init__(self, part: Paths, block: str, prior: RegionsModule, pairs: Tensor) -> None:
-        super().__init__()
-        self.part, self.block = part, block
-        self.columns = {"paths": "-log(p_a + p_b) of images decoded between classes a and b, nats"}
-        self.schedules = {"paths": as_schedule(part.weight)}
-        self.register_buffer("means", torch.zeros_like(prior.slopes))
-        self.register_buffer("pairs", pairs, persistent=False)
-
-    def forward(self, step: Step) -> Values:
-        """Return the mean over points of random paths."""
-        latents = step.model.latents
-        prior = cast("RegionsModule", latents[self.block].prior)
-        if self.training:
-            self._remember(step.posteriors[self.block].mode.detach(), prior)
-        weight = step.value(self.part.weight)
-        if not weight:
-            return Values(step.z.new_zeros(()), {"paths": Column(step.z.new_zeros(()))})
-        generator = step.generator("paths")
-        shape, device = (self.part.points, 1), step.z.device
-        chosen = self.pairs[torch.randint(len(self.pairs), shape[:1], generator=generator, device=device)]
-        share = torch.rand(shape, generator=generator, device=device)
-        path = self.means[chosen[:, 0]] * share + self.means[chosen[:, 1]] * (1 - share)
-        codes = step.z[0, torch.arange(len(path), device=device) % step.z.shape[1]].detach().clone()
-        codes[:, latents.slices[self.block]] = path
-        logs = prior.class_logits(self._encoded(step, codes)).log_softmax(1)
-        nats = -torch.logsumexp(logs.gather(1, chosen), 1).mean()
-        return Values(weight * nats, {"paths": Column(nats)})
-
-    def _encoded(self, step: Step, codes: Tensor) -> Tensor:
-        """The mean codes of decoded codes, by an encoder that the gradient passes but does not change."""
-        model = step.model
-        images = model.likelihood.image(model.decode(codes))
-        learning = [
-            each for part in (model.encoder, model.head) for each in part.parameters() if each.requires_grad
-        ]
-        for weight in learning:
-            weight.requires_grad_(False)
-        try:
-            return model.encode(images)[self.block].mode
-        finally:
-            for weight in learning:
-                weight.requires_grad_(True)
-
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, prior: RegionsModule) -> None:
-        chances = prior.class_logits(mean).softmax(1)
-        total = chances.sum(0).unsqueeze(1)
-        found = chances.T @ mean / total.clamp(min=1e-6)
-        self.means.copy_(torch.where(total > 1, self.means + (1 - MEMORY) * (found - self.means), self.means))
-
-
-class Paths(Term):
-    """Lets the decoder show nothing but a and b on the straight path between classes a and b.
-
-    Needs a prior of regions. Images decoded at `points` random places of random paths are encoded again, and
-    the prior's regions read them: the model's own reading, which needs no label. The pairs are those that the
-    prior names, all where it names none.
-
-    >>> Paths(weight=10).points
-    32
-    """
-
-    tag: ClassVar[str] = "paths"
-    weight: Weight = 1.0
-    points: int = Field(default=32, ge=1, le=10_000)
-
-    def build(self, context: Context) -> TermModule:
-        """Return the term; raises InputError for a model without a prior of regions, or with a condition."""
-        block, prior = _regions(context, "loss.paths")
-        if context.model.condition:
-            raise InputError("loss.paths: the model has a condition, so codes alone show no class")
-        pairs = prior.pairs or tuple(combinations(range(len(prior.slopes)), 2))
-        return PathsTerm(self, block, prior, torch.tensor(pairs))
-
-
-def _regions(context: Context, where: str) -> tuple[str, RegionsModule]:
-    """The latent whose prior is divided into regions, and that prior."""
-    for block in context.model.latents:
-        if isinstance(block.prior, RegionsModule):
-            return block.name, block.prior
-    raise InputError(
-        f"{where}: no latent has a prior of regions; write gaussian: {{prior: {{regions: {{}}}}}}"
-    )

@@ -1,0 +1,278 @@
+"""Regions of classes in N(0, I), and straight paths between classes on which nothing else is decoded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from itertools import combinations
+from typing import ClassVar, Literal, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from distaff.errors import InputError, UnknownAttributeError
+from distaff.latents.priors import RegionsModule
+from distaff.losses._objective import (
+    Column,
+    Context,
+    OfClasses,
+    Step,
+    Term,
+    TermModule,
+    Values,
+    normal_latents,
+)
+from distaff.networks import Conv, ImageShape, initialise
+from distaff.schedules import Moment, Weight, as_schedule, moment_to_step
+
+logger = logging.getLogger(__name__)
+MEMORY = 0.98
+"""How much of the sums behind a class's mean code is kept from step to step."""
+
+
+class RegionsTerm(TermModule):
+    """Cross-entropy in nats of the class that a latent's prior reads from its code."""
+
+    means: Tensor
+    counts: Tensor
+
+    def __init__(self, part: Regions, block: str, prior: RegionsModule, context: Context) -> None:
+        super().__init__()
+        self.part, self.block, self.settle = part, block, moment_to_step(part.settle, context.steps)
+        self.attribute = cast("str", prior.attribute)
+        self.names = context.attributes[self.attribute].values
+        self.name = f"regions.{self.attribute}"
+        self.columns = {
+            self.name: f"-log p({self.attribute} | z) of the prior's regions, nats per labelled image",
+            f"{self.name}.keep": "the same of the region that the mean code lies in, nats per image",
+        }
+        self.schedules = {self.name: as_schedule(part.weight), f"{self.name}.keep": as_schedule(part.keep)}
+        self.register_buffer("means", torch.zeros_like(prior.slopes))
+        self.register_buffer("counts", torch.zeros(len(prior.slopes)))
+
+    def forward(self, step: Step) -> Values:
+        """Return both cross-entropies; lay the regions out at step `settle`."""
+        prior = cast("RegionsModule", step.model.latents[self.block].prior)
+        z = step.z[0][:, step.model.latents.slices[self.block]]
+        mean = step.posteriors[self.block].mode.detach()
+        labels = step.batch.labels[self.attribute]
+        known = ~labels.isnan()
+        classes = labels.nan_to_num().long()
+        if self.training and step.number < self.settle:
+            self._remember(mean, classes, known)
+        if self.training and step.number == self.settle:
+            self._settle(prior)
+        logits = prior.class_logits(z)
+        own = prior.class_logits(mean).argmax(1)
+        told = Column(functional.cross_entropy(logits, classes, reduction="none"), known)
+        kept = Column(functional.cross_entropy(logits, own, reduction="none"))
+        loss = step.value(self.part.weight) * told.mean() + step.value(self.part.keep) * kept.mean()
+        return Values(loss, {self.name: told, f"{self.name}.keep": kept})
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, classes: Tensor, known: Tensor) -> None:
+        # Each class's moving average begins with its first codes. An unknown class counts 0 times: choosing
+        # rows would wait for the device.
+        once = known.to(mean.dtype)
+        self.means.mul_(MEMORY).index_add_(0, classes, mean * once.unsqueeze(1))
+        self.counts.mul_(MEMORY).index_add_(0, classes, once)
+
+    def _settle(self, prior: RegionsModule) -> None:
+        total = self.counts.sum()
+        shares = self.counts / total if total > 0 else torch.full_like(self.counts, 1 / len(self.counts))
+        apart = prior.divide(self.means / self.counts.clamp(min=1e-6).unsqueeze(1), shares)
+        if apart:
+            told = ", ".join(f"{self.names[one]} - {self.names[two]}" for one, two in apart)
+            logger.warning(
+                "regions of %s: no layout was found in which these touch: %s", self.attribute, told
+            )
+
+
+class Regions(Term):
+    """Gives each class its region of the prior `regions`, which is laid out at step `settle`.
+
+    Until then the codes find their places without labels; regions lie as near to those as borders allow. The
+    `weight` is that of the labels. `keep` holds an image, whatever its label, in the region that its mean
+    code lies in, so that regions last after the labels are gone.
+
+    >>> Regions(weight=100).settle
+    '10%'
+    """
+
+    tag: ClassVar[str] = "regions"
+    weight: Weight = 1.0
+    keep: Weight = 0.0
+    settle: Moment = "10%"
+
+    def build(self, context: Context) -> TermModule:
+        """Return the term; raises InputError for a model without a prior of regions."""
+        block, prior = _regions(context, "loss.regions")
+        return RegionsTerm(self, block, prior, context)
+
+
+class PathsTerm(TermModule):
+    """-log(p_a + p_b) of what is decoded along straight paths between the mean codes of classes a and b."""
+
+    means: Tensor
+    pairs: Tensor
+
+    def __init__(
+        self, part: Paths, block: str, pairs: Sequence[tuple[int, int]], shape: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        self.part, self.block = part, block
+        self.columns = {"paths": "-log(p_a + p_b) of images decoded between classes a and b, nats"}
+        self.schedules = {"paths": as_schedule(part.weight)}
+        self.register_buffer("means", torch.zeros(shape))
+        every = pairs or tuple(combinations(range(shape[0]), 2))
+        self.register_buffer("pairs", torch.tensor(every), persistent=False)
+
+    def forward(self, step: Step) -> Values:
+        """Return the mean over points of random paths."""
+        model = step.model
+        known, values = self._learn(step)
+        if self.training:
+            self._remember(step.posteriors[self.block].mode.detach()[: len(known)], known)
+        weight = step.value(self.part.weight)
+        if not weight:
+            return Values(values.loss, {"paths": Column(step.z.new_zeros(())), **values.columns})
+        generator = step.generator("paths")
+        shape, device = (self.part.points, 1), step.z.device
+        chosen = self.pairs[torch.randint(len(self.pairs), shape[:1], generator=generator, device=device)]
+        share = torch.rand(shape, generator=generator, device=device)
+        path = self.means[chosen[:, 0]] * share + self.means[chosen[:, 1]] * (1 - share)
+        codes = step.z[0, torch.arange(len(path), device=device) % step.z.shape[1]].detach().clone()
+        codes[:, model.latents.slices[self.block]] = path
+        logs = self._read(step, model.likelihood.image(model.decode(codes))).log_softmax(1)
+        nats = -torch.logsumexp(logs.gather(1, chosen), 1).mean()
+        return Values(values.loss + weight * nats, {"paths": Column(nats), **values.columns})
+
+    def _learn(self, step: Step) -> tuple[Tensor, Values]:
+        """Return the chances of each class for some of the images, and what a reader learns of them."""
+        prior = cast("RegionsModule", step.model.latents[self.block].prior)
+        mean = step.posteriors[self.block].mode.detach()
+        return prior.class_logits(mean).softmax(1), Values(step.z.new_zeros(()), {})
+
+    def _read(self, step: Step, images: Tensor) -> Tensor:
+        """The logits of decoded images, by an encoder that the gradient passes but does not change."""
+        model = step.model
+        learning = [
+            each for part in (model.encoder, model.head) for each in part.parameters() if each.requires_grad
+        ]
+        for weight in learning:
+            weight.requires_grad_(False)
+        try:
+            prior = cast("RegionsModule", model.latents[self.block].prior)
+            return prior.class_logits(model.encode(images)[self.block].mode)
+        finally:
+            for weight in learning:
+                weight.requires_grad_(True)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, chances: Tensor) -> None:
+        total = chances.sum(0).unsqueeze(1)
+        found = chances.T @ mean / total.clamp(min=1e-6)
+        self.means.copy_(torch.where(total > 1, self.means + (1 - MEMORY) * (found - self.means), self.means))
+
+
+class ImageReader(nn.Module):
+    """Images [b, c, h, w] to the logits of `classes` classes [b, classes]."""
+
+    def __init__(self, shape: ImageShape, classes: int) -> None:
+        super().__init__()
+        self.body = Conv(hidden=(128,)).build_encoder(shape, 0)
+        self.head = nn.Linear(self.body.features, classes)
+        initialise(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits of the classes."""
+        logits: Tensor = self.head(self.body(images, None))
+        return logits
+
+
+class ReadPathsTerm(PathsTerm):
+    """The same, read by a network of its own that sees images alone."""
+
+    def __init__(
+        self,
+        part: Paths,
+        block: str,
+        pairs: Sequence[tuple[int, int]],
+        shape: tuple[int, int],
+        context: Context,
+    ) -> None:
+        super().__init__(part, block, pairs, shape)
+        self.until = moment_to_step(part.until, context.steps)
+        told = f"cross-entropy of {part.attribute} read from images, nats per labelled image"
+        self.columns = {**self.columns, "paths.reader": told}
+        self.reader = ImageReader(context.model.shape, shape[0])
+
+    def _learn(self, step: Step) -> tuple[Tensor, Values]:
+        # As many real images as decoded ones: enough for a reader, at a fraction of the cost of a batch.
+        labels = step.batch.labels[self.part.attribute][: self.part.points]
+        logits = self.reader(step.batch.images[: self.part.points])
+        nats = functional.cross_entropy(logits, labels.nan_to_num().long(), reduction="none")
+        column = Column(nats, ~labels.isnan())
+        own = column.mean() if step.number < self.until else column.mean().detach()
+        # What is shown of the loss is the model's; the reader adds its gradient alone.
+        return logits.detach().softmax(1), Values(own - own.detach(), {"paths.reader": column})
+
+    def _read(self, step: Step, images: Tensor) -> Tensor:
+        constants = {name: each.detach() for name, each in self.reader.named_parameters()}
+        logits: Tensor = functional_call(self.reader, constants, (images,))
+        return logits
+
+
+class Paths(OfClasses):
+    """Lets the decoder show nothing but a and b on the straight path between classes a and b.
+
+    Images are decoded at `points` random places of random paths between classes, and read, `by` one of two:
+
+    - `regions`: they are encoded again, and the regions of the latent's prior read them: the model's own
+      reading, which needs no label. The pairs are those that the prior names, all where it names none.
+    - `images`: by a network beside the model that learns, from the labelled images and until the moment
+      `until`, to read `attribute` from images. It needs no prior of regions, and the model cannot hide a
+      third class from it by reading it otherwise.
+
+    >>> Paths(weight=10).points, Paths(by="images").attribute
+    (32, 'auto')
+    """
+
+    tag: ClassVar[str] = "paths"
+    weight: Weight = 1.0
+    points: int = Field(default=32, ge=1, le=10_000)
+    by: Literal["regions", "images"] = "regions"
+    until: Moment = "100%"
+
+    def build(self, context: Context) -> TermModule:
+        """Return the term; raises InputError for a model that it does not fit, or data without classes."""
+        if context.model.condition:
+            raise InputError("loss.paths: the model has a condition, so codes alone show no class")
+        if self.by == "regions":
+            block, prior = _regions(context, "loss.paths")
+            return PathsTerm(self, block, prior.pairs, prior.slopes.shape)
+        latents, known = context.model.latents, context.attributes
+        if self.attribute not in known:
+            raise UnknownAttributeError("loss.paths", self.attribute, known)
+        classes = known[self.attribute].size
+        if not classes:
+            raise InputError(f"loss.paths: attribute {self.attribute!r} is continuous; a path needs classes")
+        normal_latents(context, 1, "loss.paths")
+        # The latent with regions of these classes, if there is one, knows which pairs are asked for.
+        order = sorted(latents, key=lambda each: getattr(each.prior, "attribute", None) != self.attribute)
+        chosen = next(each for each in order if each.is_normal)
+        pairs = chosen.prior.pairs if isinstance(chosen.prior, RegionsModule) else ()
+        return ReadPathsTerm(self, chosen.name, pairs, (classes, chosen.outputs), context)
+
+
+def _regions(context: Context, where: str) -> tuple[str, RegionsModule]:
+    """The latent whose prior is divided into regions, and that prior."""
+    for block in context.model.latents:
+        if isinstance(block.prior, RegionsModule):
+            return block.name, block.prior
+    raise InputError(
+        f"{where}: no latent has a prior of regions; write gaussian: {{prior: {{regions: {{}}}}}}"
+    )
