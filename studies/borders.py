@@ -23,7 +23,7 @@ LABELS = {"sigmoid": {"from": 100, "to": 0, "until": "60%"}}
 """The weight of the labels: exactly 0 for the last 40% of the steps."""
 CLASSIFY = {"classify": {"weight": LABELS}}
 MARGINAL = {"marginal": {"weight": 10, "memory": 4096}}
-READ = {"paths": {"by": "images", "until": "60%", "weight": {"delay": {"until": "20%", "then": 100}}}}
+READ = {"paths": {"by": "images", "until": "60%", "weight": {"delay": {"until": "20%", "then": 200}}}}
 ASKED = [[0, 8], [3, 5], [4, 9]]
 ALL = load_recipe("class-separated-borders").loss
 ARMS = {

@@ -148,6 +148,22 @@ def test_a_reader_asks_for_the_pairs_of_its_own_attribute():
     assert build(Paths("digit", by="images"), model_of(pairs=PAIRS)).pairs.tolist() == [[3, 7]]
 
 
+def test_in_a_plane_a_path_through_a_third_class_is_asked_for_its_ends_alone():
+    found = []
+    for third in (0.0, 100.0):
+        _, term = read_paths(points=4000)
+        term.pairs = torch.tensor([[0, 1]])
+        term.means[:] = 1000 + torch.arange(20.0).reshape(10, 2)
+        term.means[0], term.means[1], term.means[2] = torch.tensor([[-1.0, 0], [1.0, 0], [0.0, third]])
+        term.eval()
+        model, _ = read_paths()
+        found.append(one_step(term, model, torch.zeros(4, 2)).columns["paths"].values.item())
+    # Half of the path is nearest to the class in its middle.
+    assert found[0] == pytest.approx(found[1] / 2, rel=0.1)
+    assert not Paths("digit", by="images").build(Context(make_model([Gaussian(3)]), ATTRIBUTES, 1, 1)).near
+    assert not build(Paths("digit", by="images"), model_of(pairs=PAIRS)).near
+
+
 @pytest.mark.parametrize("name", ["slant", "nothing"])
 def test_a_reader_needs_classes(name):
     with pytest.raises(InputError, match=name):

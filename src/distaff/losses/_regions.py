@@ -128,6 +128,8 @@ class PathsTerm(TermModule):
         self.schedules = {"paths": as_schedule(part.weight)}
         self.register_buffer("means", torch.zeros(shape))
         every = pairs or tuple(combinations(range(shape[0]), 2))
+        # No plane holds all pairs: there a path is asked for what is nearest to one of its own two classes.
+        self.near = not pairs and shape[1] == 2
         self.register_buffer("pairs", torch.tensor(every), persistent=False)
 
     def forward(self, step: Step) -> Values:
@@ -147,8 +149,12 @@ class PathsTerm(TermModule):
         codes = step.z[0, torch.arange(len(path), device=device) % step.z.shape[1]].detach().clone()
         codes[:, model.latents.slices[self.block]] = path
         logs = self._read(step, model.likelihood.image(model.decode(codes))).log_softmax(1)
-        nats = -torch.logsumexp(logs.gather(1, chosen), 1).mean()
-        return Values(values.loss + weight * nats, {"paths": Column(nats), **values.columns})
+        nats = -torch.logsumexp(logs.gather(1, chosen), 1)
+        if self.near:
+            counts = (torch.cdist(path, self.means).argmin(1, keepdim=True) == chosen).any(1)
+            nats = torch.where(counts, nats, 0)
+        mean = nats.mean()
+        return Values(values.loss + weight * mean, {"paths": Column(mean), **values.columns})
 
     def _learn(self, step: Step) -> tuple[Tensor, Values]:
         """Return the chances of each class for some of the images, and what a reader learns of them."""
@@ -232,10 +238,13 @@ class Paths(OfClasses):
     Images are decoded at `points` random places of random paths between classes, and read, `by` one of two:
 
     - `regions`: they are encoded again, and the regions of the latent's prior read them: the model's own
-      reading, which needs no label. The pairs are those that the prior names, all where it names none.
+      reading, which needs no label.
     - `images`: by a network beside the model that learns, from the labelled images and until the moment
       `until`, to read `attribute` from images. It needs no prior of regions, and the model cannot hide a
       third class from it by reading it otherwise.
+
+    The pairs are those that the prior `regions` names, all where it names none; but in a plane, which cannot
+    hold all, then only those parts of a path that lie nearest to one of its own two classes.
 
     >>> Paths(weight=10).points, Paths(by="images").attribute
     (32, 'auto')

@@ -1,7 +1,7 @@
 """The recipes that come with distaff, and how recipes are read as text and changed field by field.
 
 A recipe's plain values are YAML, read strictly: a key that is given twice is refused, and every failure is
-one line. `--set` sets one field by its dotted path. Nothing heavy is imported here, so that listing recipes is
+one line. `--set` sets a field by its dotted path. Nothing heavy is imported here, so that listing recipes is
 fast; `distaff.recipe` has the schema.
 """
 
