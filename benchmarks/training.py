@@ -26,9 +26,13 @@ WARM, STEPS = 10, 40
 BATCH, COUNT = 64, 5000
 NEVER = 10**6
 SAME = {
-    "train": {"batch": BATCH, "valid_every": NEVER, "checkpoint_every": NEVER, "images_every": None},
+    "train.batch": BATCH,
     "train.lr": 1e-4,
-    "data": {"source": "sprites", "count": COUNT},
+    "train.images_every": None,
+    "train.valid_every": NEVER,
+    "train.checkpoint_every": NEVER,
+    "data.source": "sprites",
+    "data.count": COUNT,
 }
 """What the method and the VAE beside it have in common."""
 

@@ -30,7 +30,9 @@ def train(seed: int, given: argparse.Namespace) -> dict[str, float]:
     recipe = load_recipe("joint-vae").changed(
         {
             "network": {"conv": {"channels": [32, 64, 64], "hidden": [256]}},
-            "train": {"steps": given.steps, "seed": seed, "valid_every": 1000, "images_every": None},
+            "train.steps": given.steps,
+            "train.seed": seed,
+            "train.images_every": None,
         }
     )
     run = distaff.train(recipe, out=given.out / f"joint-{seed}", progress=False)

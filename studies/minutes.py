@@ -5,11 +5,12 @@
 The published medians (Locatello et al. 2019, 2020) are of 300,000 steps of 64 images. Here a model is trained
 for as many steps as fit into the minutes, then measured and trained on: the rate is constant, so that a
 longer training begins with the shorter one. The minutes are those of the processor, without the measuring.
-What was measured is kept as lines of FOLDER/rows.jsonl, so that the study goes on where it stopped.
+What was measured is kept as lines of FOLDER/rows.jsonl, so that the study goes on after the last of them.
 """
 
 import argparse
 import json
+import shutil
 import time
 from pathlib import Path
 from statistics import median
@@ -22,12 +23,13 @@ from distaff.evaluation import evaluate
 from distaff.recipe import load_recipe
 from distaff.study import median_interval
 
-SAME = {"train": {"batch": 64, "lr": 5e-4, "images_every": None, "valid_every": 1000}}
+SAME = {"train.batch": 64, "train.lr": 5e-4, "train.images_every": None, "train.valid_every": 1000}
 """The published batch. A method's own numbers are those of its recipe, but for these:"""
 OWN = {
     "beta-vae": {"loss": [{"kl": {"weight": 4}}]},
     "factor-vae": {"loss.tc.by.discriminator.hidden": [256, 256, 256], "loss.tc.by.discriminator.lr": 5e-4},
 }
+ROWS = "rows.jsonl"
 METRICS = ("mig", "factor_vae_score", "dci", "elbo")
 """Of the mean codes, 10,000 images and 20 bins, as published."""
 NAMES = {"mig": "MIG", "factor_vae_score": "FactorVAE's score", "dci": "DCI", "elbo": "ELBO, nats per image"}
@@ -36,12 +38,17 @@ NAMES = {"mig": "MIG", "factor_vae_score": "FactorVAE's score", "dci": "DCI", "e
 def grow(name: str, seed: int, given: argparse.Namespace) -> None:
     """Train one model for more and more minutes; write a row of what was measured after each."""
     torch.set_num_threads(1)
-    recipe = load_recipe(name).changed(
-        SAME | {"network": given.network, "train.seed": seed} | OWN.get(name, {})
-    )
-    folder, steps, spent = given.out / f"{name}-{given.network}-{seed}", 0, 0.0
-    data = distaff.data.load(recipe.data)
+    changes = SAME | {"network": given.network, "train.seed": seed} | OWN.get(name, {})
+    recipe = load_recipe(name).changed(changes)
+    folder, data = given.out / f"{name}-{given.network}-{seed}", distaff.data.load(recipe.data)
+    which = {"recipe": name, "network": given.network, "seed": seed}
+    rows = [row for row in read_rows(given.out) if which.items() <= row.items()]
+    steps, spent = (rows[-1]["steps"], rows[-1]["spent"]) if rows else (0, 0.0)
+    if not rows:
+        shutil.rmtree(folder, ignore_errors=True)
     for until in [float(each) for each in given.minutes.split(",")]:
+        if until in {row["minutes"] for row in rows}:
+            continue
         while spent < 58 * until:
             # The first steps tell how long one takes.
             steps += round((60 * until - spent) * steps / spent) if steps else 300
@@ -50,9 +57,16 @@ def grow(name: str, seed: int, given: argparse.Namespace) -> None:
             spent += time.process_time() - begin
         found = evaluate(run, metrics=METRICS)["metrics"]
         values = {metric: found[metric]["value"] for metric in METRICS}
-        row = {"recipe": name, "seed": seed, "minutes": until, "steps": steps, **values}
-        with (given.out / "rows.jsonl").open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        with (given.out / ROWS).open("a") as file:
+            file.write(
+                json.dumps({**which, "minutes": until, "steps": steps, "spent": spent, **values}) + "\n"
+            )
+
+
+def read_rows(folder: Path) -> list[dict]:
+    """What was measured so far."""
+    lines = folder / ROWS
+    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
 
 
 def table(rows: list[dict]) -> str:
@@ -80,15 +94,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    lines = given.out / "rows.jsonl"
-    done = {(row["recipe"], row["seed"]) for row in _rows(lines)}
     waiting = [(name, seed) for seed in range(given.seeds) for name in given.recipes.split(",")]
-    Parallel(n_jobs=given.jobs)(delayed(grow)(*each, given) for each in waiting if each not in done)
-    print(table(_rows(lines)))
-
-
-def _rows(lines: Path) -> list[dict]:
-    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
+    Parallel(n_jobs=given.jobs)(delayed(grow)(*each, given) for each in waiting)
+    print(table([row for row in read_rows(given.out) if row["network"] == given.network]))
 
 
 if __name__ == "__main__":

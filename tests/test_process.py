@@ -84,19 +84,28 @@ def test_in_another_thread_nothing_is_heard():
     ("running", "always", "expected"),
     [("1/80", False, process.ALONE), ("2/80", False, process.SHARED), ("1/80", True, process.SHARED)],
 )
-def test_threads_stay_awake_only_where_nothing_else_runs(running, always, expected, monkeypatch, tmp_path):
-    load = tmp_path / "loadavg"
+@pytest.mark.parametrize("quota", ["max 100000", "150000 100000", None])
+def test_threads_stay_awake_only_where_nothing_else_runs(
+    running, always, expected, quota, monkeypatch, tmp_path
+):
+    load, limit = tmp_path / "loadavg", tmp_path / "cpu.max"
     load.write_text(f"0.20 0.18 0.12 {running} 11206\n")
+    if quota is not None:
+        limit.write_text(quota + "\n")
     monkeypatch.setattr(process, "LOAD", load)
+    monkeypatch.setattr(process, "QUOTA", limit)
     monkeypatch.delenv(process.SPIN, raising=False)
+    expected = process.SHARED if quota == "150000 100000" else expected
     process.share_cores(always=always)
     assert os.environ.pop(process.SPIN) == str(expected)
 
 
-def test_what_the_user_has_set_is_kept(monkeypatch):
-    monkeypatch.setenv(process.SPIN, "7")
+@pytest.mark.parametrize(("name", "value"), [(process.SPIN, "7"), ("OMP_WAIT_POLICY", "active")])
+def test_what_the_user_has_set_is_kept(name, value, monkeypatch):
+    monkeypatch.delenv(process.SPIN, raising=False)
+    monkeypatch.setenv(name, value)
     process.share_cores()
-    assert os.environ[process.SPIN] == "7"
+    assert os.environ.get(process.SPIN) == (value if name == process.SPIN else None)
 
 
 def test_a_machine_that_does_not_say_what_runs_is_shared(monkeypatch, tmp_path):

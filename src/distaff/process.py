@@ -37,6 +37,8 @@ ALONE, SHARED = 50_000, 2_000
 """Its value where no other program runs at the start, and where some do."""
 LOAD = Path("/proc/loadavg")
 """As in 0.20 0.18 0.12 1/80 11206: one of 80 is running, which is this program."""
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""As in max 100000: no limit on the time of the processor that a container may use."""
 LOOKS, PAUSE = 5, 0.01
 """How often is looked at what runs, and the seconds between two looks."""
 
@@ -126,11 +128,18 @@ def share_cores(*, always: bool = False) -> None:
 
     To be called before torch is imported; what the user has set is kept.
     """
-    os.environ.setdefault(SPIN, str(SHARED if always or not is_alone() else ALONE))
+    if SPIN not in os.environ and "OMP_WAIT_POLICY" not in os.environ:
+        os.environ[SPIN] = str(SHARED if always or not is_alone() else ALONE)
 
 
 def is_alone() -> bool:
     """Tell whether no other program is running on this machine, as far as Linux says."""
+    try:
+        if not QUOTA.read_text().startswith("max"):
+            # A share of the processor's time is soon spent by waiting.
+            return False
+    except OSError:
+        pass
     running = []
     for _ in range(LOOKS):
         time.sleep(PAUSE)
@@ -138,4 +147,4 @@ def is_alone() -> bool:
             running.append(int(LOAD.read_text().split()[3].split("/")[0]))
         except (OSError, ValueError, IndexError):
             return False
-    return sorted(running)[LOOKS // 2] <= 1
+    return sorted(running)[LOOKS // 2] == 1

@@ -6,10 +6,12 @@ import pytest
 import torch
 from small_model import ATTRIBUTES, loss_of, make_batch, make_model
 
+from distaff.attributes import Attribute
 from distaff.errors import InputError
 from distaff.latents import Gaussian, Normal
 from distaff.latents import priors as made
-from distaff.losses import KL, Context, Paths, Regions
+from distaff.losses import KL, Context, Paths, Regions, Values
+from distaff.networks import Folded
 
 PAIRS = ((3, 7),)
 
@@ -106,8 +108,8 @@ def test_paths_cost_what_the_third_class_takes_and_change_the_decoder_alone():
     assert found.loss.item() == pytest.approx(0, abs=1e-5)  # nothing is read but 3 and 7
     prior.offsets[1] = 0.0  # a third class between them
     found = one_step(term, model, mean)
-    assert found.loss.item() == pytest.approx(5 * found.columns["paths"].values.item())
-    assert found.columns["paths"].values.item() > 0.05
+    assert found.loss.item() == pytest.approx(5 * found.columns["paths"].mean().item())
+    assert found.columns["paths"].mean().item() > 0.05
     found.loss.backward()
     assert all(each.grad is None or not each.grad.any() for each in model.encoder.parameters())
     assert all(each.requires_grad for each in model.parameters())
@@ -120,21 +122,21 @@ def test_paths_are_of_the_pairs_asked_for_or_of_all():
 
 
 def read_paths(**fields):
-    """A model with two latents, and a term whose reader sees images."""
-    model = make_model([Gaussian(2)])
+    """A model with three latents, and a term whose reader sees images."""
+    model = make_model([Gaussian(3)])
     term = Paths("digit", by="images", **fields).build(Context(model, ATTRIBUTES, 1000, 100)).train()
     return model, term
 
 
 def test_a_reader_learns_from_labelled_images_until_its_time_and_the_encoder_from_nothing():
     model, term = read_paths(weight=2, until=10)
-    mean = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.5], [-1.0, 0.5]])
+    mean = torch.tensor([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [1.0, 0.5, 0.0], [-1.0, 0.5, 0.0]])
     labels = torch.tensor([3.0, 7.0, math.nan, 7.0])
     for number, learns in ((9, True), (10, False)):
         model.zero_grad()
         term.zero_grad()
         found = one_step(term, model, mean, number, labels)
-        assert found.loss.item() == pytest.approx(2 * found.columns["paths"].values.item(), rel=1e-5)
+        assert found.loss.item() == pytest.approx(2 * found.columns["paths"].mean().item(), rel=1e-5)
         assert found.columns["paths.reader"].mask.tolist() == [True, True, False, True]
         found.loss.backward()
         gradients = [each.grad for each in term.parameters() if each.grad is not None]
@@ -148,20 +150,66 @@ def test_a_reader_asks_for_the_pairs_of_its_own_attribute():
     assert build(Paths("digit", by="images"), model_of(pairs=PAIRS)).pairs.tolist() == [[3, 7]]
 
 
-def test_in_a_plane_a_path_through_a_third_class_is_asked_for_its_ends_alone():
-    found = []
-    for third in (0.0, 100.0):
-        _, term = read_paths(points=4000)
-        term.pairs = torch.tensor([[0, 1]])
-        term.means[:] = 1000 + torch.arange(20.0).reshape(10, 2)
-        term.means[0], term.means[1], term.means[2] = torch.tensor([[-1.0, 0], [1.0, 0], [0.0, third]])
-        term.eval()
-        model, _ = read_paths()
-        found.append(one_step(term, model, torch.zeros(4, 2)).columns["paths"].values.item())
-    # Half of the path is nearest to the class in its middle.
-    assert found[0] == pytest.approx(found[1] / 2, rel=0.1)
-    assert not Paths("digit", by="images").build(Context(make_model([Gaussian(3)]), ATTRIBUTES, 1, 1)).near
-    assert not build(Paths("digit", by="images"), model_of(pairs=PAIRS)).near
+def test_a_plane_does_not_hold_a_path_between_every_two_of_many_classes(caplog):
+    def weight(size, **prior):
+        model = model_of(size, **prior) if prior else make_model([Gaussian(size)])
+        return Paths("digit", by="images").build(Context(model, ATTRIBUTES, 1000, 100)).part.weight
+
+    assert [weight(1), weight(2)] == [0, 0]
+    assert "2 latents hold no straight path between every two of 10 classes" in caplog.text
+    assert [weight(3), weight(2, pairs=PAIRS)] == [1, 1]
+
+
+def test_pairs_of_regions_of_another_attribute_are_not_taken():
+    colour = Attribute(name="colour", kind="categorical", values=("red", "green", "blue"))
+    attributes = {**ATTRIBUTES, "colour": colour}
+    model = model_of(pairs=PAIRS, attribute="digit")
+    term = Paths("colour", by="images").build(Context(model, attributes, 1000, 100))
+    assert term.pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
+
+
+@pytest.mark.parametrize("points", [1, 4])
+def test_means_are_those_of_the_classes_however_few_images_are_read(points):
+    _, term = read_paths(points=points)
+    mean = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(2000):
+        chosen = torch.randint(9, (points,), generator=generator)  # class 9 never comes
+        term._remember(mean[chosen], torch.eye(10)[chosen])
+    means = term.sums[:9] / term.counts[:9].unsqueeze(1)
+    assert torch.allclose(means, mean[:9], atol=1e-4)
+    assert term.counts[9] == 0
+
+
+def test_a_path_to_a_class_without_images_does_not_count():
+    model, term = read_paths(points=300)
+    _, _, step = loss_of([KL()], model)
+    step.posteriors = {"z": Normal(torch.randn(4, 3), torch.zeros(4, 3))}
+    term._learn = lambda step: (torch.eye(10)[[0, 1, 0, 1]], Values(step.z.new_zeros(()), {}))
+    column = term(step).columns["paths"]
+    assert 0 < column.mask.sum() < 30  # one pair of 45
+
+
+@pytest.mark.parametrize("by", ["regions", "images"])
+def test_what_is_decoded_between_classes_leaves_the_statistics_of_layers_alone(by):
+    model = make_model([Gaussian(3, prior=made.Regions())], network=Folded(channels=8, hidden=(16,)))
+    term = Paths(**({} if by == "regions" else {"by": by, "attribute": "digit"})).build(
+        Context(model, ATTRIBUTES, 1000, 100)
+    )
+    _, _, step = loss_of([KL()], model.train())
+    counted = {name: each.clone() for name, each in model.named_buffers() if "running" in name}
+    assert counted
+    term.train()(step).loss.backward()
+    assert all(torch.equal(each, counted[name]) for name, each in model.named_buffers() if name in counted)
+    assert all(each.training for each in model.modules() if isinstance(each, torch.nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize("fields", [{"attribute": "digit"}, {"until": "60%"}])
+def test_what_counts_for_images_alone_is_refused_for_regions(fields):
+    with pytest.raises(ValueError, match="go with by: images"):
+        Paths(**fields)
+    assert Paths().resolved(ATTRIBUTES).attribute == "auto"
+    assert Paths(by="images").resolved(ATTRIBUTES).attribute == "digit"
 
 
 @pytest.mark.parametrize("name", ["slant", "nothing"])

@@ -39,10 +39,15 @@ def test_without_a_compiler_it_says_what_is_missing(tmp_path, monkeypatch):
         distaff.train("vae", data="digits", settings=COMPILED, out=tmp_path / "run", progress=False)
 
 
-@pytest.mark.parametrize("share", [0.5, 1.7])
-def test_instructions_that_are_slow_are_not_used(share, monkeypatch):
+@pytest.mark.parametrize(
+    ("maker", "tiles", "faster"),
+    [("GenuineIntel", False, False), ("GenuineIntel", True, True), ("AuthenticAMD", False, True)],
+)
+def test_instructions_that_are_slow_are_not_used(maker, tiles, faster, monkeypatch, tmp_path):
+    told = tmp_path / "cpuinfo"
+    told.write_text(f"processor\t: 0\nvendor_id\t: {maker}\n")
+    monkeypatch.setattr(_fast, "PROCESSOR", told)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    took = {torch.float32: 1.0, torch.bfloat16: share}
-    monkeypatch.setattr(_fast, "_product_seconds", took.get)
-    assert _fast.prefers_bfloat16.__wrapped__("cpu") is (share < 1)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    assert _fast.prefers_bfloat16.__wrapped__("cpu") is faster

@@ -211,23 +211,6 @@ def test_averages_of_gradients_that_have_ended_become_0_and_not_denormal(tmp_pat
     assert sum(((each != 0) & (each.abs() < tiny)).sum().item() for each in averages) == 0
 
 
-def test_denormal_numbers_are_0_in_training_alone(tmp_path):
-    smallest, seen = torch.full((100_000,), torch.finfo(torch.float32).tiny), []
-    if not torch.set_flush_denormal(True):
-        pytest.skip("this processor cannot take denormal numbers for 0")
-
-    class Look:
-        def on_step(self, run, step, loss):
-            seen.append((smallest / 2).count_nonzero().item())
-
-    for before in (False, True):
-        torch.set_flush_denormal(before)
-        train(plain(), steps=1, out=tmp_path / str(before), progress=False, callbacks=[Look()])
-        assert bool((smallest / 2).count_nonzero()) is not before
-    torch.set_flush_denormal(False)
-    assert seen == [0, 0]
-
-
 def test_few_contexts_are_open_when_the_first_step_begins(tmp_path):
     """Nested context managers, of whichever kind, are counted as they are entered and left."""
     import sys

@@ -5,7 +5,15 @@ from distaff.latents._attributes import L2, AttributeLatent, ClassBlock
 from distaff.latents._class_codes import Argmax, ArgmaxNorm, Sampled, Softmax
 from distaff.latents._continuous import Gaussian, Sphere, normal_head
 from distaff.latents._discrete import Gumbel, Quantised, QuantisedLatent
-from distaff.latents._posteriors import Categorical, Coded, Normal, Posterior, log_normal, normal_kl
+from distaff.latents._posteriors import (
+    Categorical,
+    Coded,
+    Normal,
+    Posterior,
+    log_normal,
+    normal_kl,
+    without_negligible,
+)
 from distaff.latents._rules import Batch, Detach, Rule, Share, TeacherForcing
 from distaff.latents._sampler import CodeSampler, SamplerOptions, condition_code
 from distaff.latents._space import (
@@ -54,4 +62,5 @@ __all__ = [
     "normal_head",
     "normal_kl",
     "priors",
+    "without_negligible",
 ]

@@ -23,7 +23,14 @@ from torch import Tensor, nn
 
 from distaff.attributes import Attribute, first_attribute
 from distaff.errors import InputError, UnknownAttributeError
-from distaff.latents._posteriors import Categorical, Normal, Posterior, log_normal, normal_kl
+from distaff.latents._posteriors import (
+    Categorical,
+    Normal,
+    Posterior,
+    log_normal,
+    normal_kl,
+    without_negligible,
+)
 from distaff.latents._regions import Pair, check_planar, lay_out
 from distaff.parts import Part
 
@@ -195,7 +202,7 @@ class MixtureModule(PriorModule):
 
     def log_prob(self, z: Tensor, labels: Mapping[str, Tensor] | None = None) -> Tensor:
         """Return log p(z) in nats: [..., b, d] -> [..., b]."""
-        return torch.logsumexp(self.component_log_prob(z), dim=-1)
+        return torch.logsumexp(without_negligible(self.component_log_prob(z), -1), dim=-1)
 
     def sample(
         self,
@@ -283,7 +290,7 @@ class VampModule(PriorModule):
         """Return log p(z) in nats: [..., b, d] -> [..., b]."""
         q = self.components()
         log_normals = log_normal(z.unsqueeze(-2), q.mean, q.log_variance).sum(-1)
-        return torch.logsumexp(log_normals, dim=-1) - math.log(len(self.inputs))
+        return torch.logsumexp(without_negligible(log_normals, -1), dim=-1) - math.log(len(self.inputs))
 
     def sample(
         self,

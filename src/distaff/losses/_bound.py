@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from distaff.errors import InputError, nearest
-from distaff.latents import Categorical, ClassBlock
+from distaff.latents import Categorical, ClassBlock, without_negligible
 from distaff.losses._objective import Column, Context, OfClasses, Step, Term, TermModule, Values
 from distaff.schedules import Weight, as_schedule
 
@@ -83,7 +83,7 @@ class BoundTerm(TermModule):
 
     def _mixed(self, log_w: Tensor, groups: int) -> tuple[Tensor, Tensor]:
         """Return the bound [b] of log weights [draws, b] in so many groups, and its gradient [draws, b]."""
-        parts = log_w.reshape(groups, -1, log_w.shape[1])
+        parts = without_negligible(log_w.reshape(groups, -1, log_w.shape[1]), 1)
         bound = (torch.logsumexp(parts, 1) - math.log(parts.shape[1])).mean(0)
         share, draws = self.part.elbo, len(log_w)
         gradient = parts.detach().softmax(1).flatten(0, 1) / groups
@@ -164,7 +164,8 @@ class EnumerateTerm(TermModule):
         )
         branches = self._reconstructions(step, log_q.shape[1]) + kl.unsqueeze(-1) + math.log(log_q.shape[1])
         told = branches.gather(1, classes.unsqueeze(1)).squeeze(1)
-        summed = (log_q.exp() * (branches + log_q)).sum(1)
+        chances = without_negligible(log_q, 1).exp()
+        summed = (chances * (branches + log_q)).sum(1)
         bound = Column(torch.where(known, told, summed))
         read = Column(functional.nll_loss(log_q, classes, reduction="none"), known)
         loss = bound.mean() + step.value(self.part.classify) * read.mean()

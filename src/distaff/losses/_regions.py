@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import combinations
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal, Self, cast
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from distaff.attributes import Attribute
 from distaff.errors import InputError, UnknownAttributeError
+from distaff.latents import AttributeBlock
 from distaff.latents.priors import RegionsModule
 from distaff.losses._objective import (
     Column,
@@ -25,12 +28,14 @@ from distaff.losses._objective import (
     Values,
     normal_latents,
 )
-from distaff.networks import Conv, ImageShape, initialise
+from distaff.networks import Conv, ImageShape, Mlp, initialise
 from distaff.schedules import Moment, Weight, as_schedule, moment_to_step
 
 logger = logging.getLogger(__name__)
 MEMORY = 0.98
 """How much of the sums behind a class's mean code is kept from step to step."""
+LEAST = 0.1
+"""Images of a class, so weighed, from which its mean counts."""
 
 
 class RegionsTerm(TermModule):
@@ -116,7 +121,8 @@ class Regions(Term):
 class PathsTerm(TermModule):
     """-log(p_a + p_b) of what is decoded along straight paths between the mean codes of classes a and b."""
 
-    means: Tensor
+    sums: Tensor
+    counts: Tensor
     pairs: Tensor
 
     def __init__(
@@ -126,18 +132,17 @@ class PathsTerm(TermModule):
         self.part, self.block = part, block
         self.columns = {"paths": "-log(p_a + p_b) of images decoded between classes a and b, nats"}
         self.schedules = {"paths": as_schedule(part.weight)}
-        self.register_buffer("means", torch.zeros(shape))
+        self.register_buffer("sums", torch.zeros(shape))
+        self.register_buffer("counts", torch.zeros(shape[0]))
         every = pairs or tuple(combinations(range(shape[0]), 2))
-        # No plane holds all pairs: there a path is asked for what is nearest to one of its own two classes.
-        self.near = not pairs and shape[1] == 2
         self.register_buffer("pairs", torch.tensor(every), persistent=False)
 
     def forward(self, step: Step) -> Values:
         """Return the mean over points of random paths."""
         model = step.model
-        known, values = self._learn(step)
+        chances, values = self._learn(step)
         if self.training:
-            self._remember(step.posteriors[self.block].mode.detach()[: len(known)], known)
+            self._remember(step.posteriors[self.block].mode.detach()[: len(chances)], chances)
         weight = step.value(self.part.weight)
         if not weight:
             return Values(values.loss, {"paths": Column(step.z.new_zeros(())), **values.columns})
@@ -145,16 +150,14 @@ class PathsTerm(TermModule):
         shape, device = (self.part.points, 1), step.z.device
         chosen = self.pairs[torch.randint(len(self.pairs), shape[:1], generator=generator, device=device)]
         share = torch.rand(shape, generator=generator, device=device)
-        path = self.means[chosen[:, 0]] * share + self.means[chosen[:, 1]] * (1 - share)
+        means = self.sums / self.counts.clamp(min=LEAST).unsqueeze(1)
+        path = means[chosen[:, 0]] * share + means[chosen[:, 1]] * (1 - share)
         codes = step.z[0, torch.arange(len(path), device=device) % step.z.shape[1]].detach().clone()
         codes[:, model.latents.slices[self.block]] = path
-        logs = self._read(step, model.likelihood.image(model.decode(codes))).log_softmax(1)
-        nats = -torch.logsumexp(logs.gather(1, chosen), 1)
-        if self.near:
-            counts = (torch.cdist(path, self.means).argmin(1, keepdim=True) == chosen).any(1)
-            nats = torch.where(counts, nats, 0)
-        mean = nats.mean()
-        return Values(values.loss + weight * mean, {"paths": Column(mean), **values.columns})
+        with _kept_statistics(model):
+            logs = self._read(step, model.likelihood.image(model.decode(codes))).log_softmax(1)
+        nats = Column(-torch.logsumexp(logs.gather(1, chosen), 1), self.counts[chosen].amin(1) > LEAST)
+        return Values(values.loss + weight * nats.mean(), {"paths": nats, **values.columns})
 
     def _learn(self, step: Step) -> tuple[Tensor, Values]:
         """Return the chances of each class for some of the images, and what a reader learns of them."""
@@ -179,9 +182,21 @@ class PathsTerm(TermModule):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, chances: Tensor) -> None:
-        total = chances.sum(0).unsqueeze(1)
-        found = chances.T @ mean / total.clamp(min=1e-6)
-        self.means.copy_(torch.where(total > 1, self.means + (1 - MEMORY) * (found - self.means), self.means))
+        self.sums.mul_(MEMORY).add_(chances.T @ mean)
+        self.counts.mul_(MEMORY).add_(chances.sum(0))
+
+
+@contextmanager
+def _kept_statistics(model: nn.Module) -> Iterator[None]:
+    """Have batch normalisation use what it knows of images, and learn nothing of those between classes."""
+    layers = [each for each in model.modules() if isinstance(each, nn.BatchNorm2d) and each.training]
+    for each in layers:
+        each.eval()
+    try:
+        yield
+    finally:
+        for each in layers:
+            each.train()
 
 
 class ImageReader(nn.Module):
@@ -189,7 +204,8 @@ class ImageReader(nn.Module):
 
     def __init__(self, shape: ImageShape, classes: int) -> None:
         super().__init__()
-        self.body = Conv(hidden=(128,)).build_encoder(shape, 0)
+        network = Conv(hidden=(128,)) if min(shape[1:]) >= 8 else Mlp((128,))
+        self.body = network.build_encoder(shape, 0)
         self.head = nn.Linear(self.body.features, classes)
         initialise(self)
 
@@ -241,10 +257,11 @@ class Paths(OfClasses):
       reading, which needs no label.
     - `images`: by a network beside the model that learns, from the labelled images and until the moment
       `until`, to read `attribute` from images. It needs no prior of regions, and the model cannot hide a
-      third class from it by reading it otherwise.
+      third class from it by reading it otherwise. The paths are those of the first latent with a normal
+      posterior that stands for no attribute, or of the one with regions of `attribute`.
 
-    The pairs are those that the prior `regions` names, all where it names none; but in a plane, which cannot
-    hold all, then only those parts of a path that lie nearest to one of its own two classes.
+    The pairs are those that the prior `regions` names, all where it names none. No plane holds a straight
+    path between every two of five classes or more: there `by: images` counts for nothing, and says so.
 
     >>> Paths(weight=10).points, Paths(by="images").attribute
     (32, 'auto')
@@ -256,6 +273,16 @@ class Paths(OfClasses):
     by: Literal["regions", "images"] = "regions"
     until: Moment = "100%"
 
+    @model_validator(mode="after")
+    def _of_images(self) -> Self:
+        if self.by == "regions" and (self.attribute != "auto" or self.until != "100%"):
+            raise ValueError("attribute, until: go with by: images; regions are of the prior's attribute")
+        return self
+
+    def resolved(self, attributes: Mapping[str, Attribute]) -> Self:
+        """Return the term with the attribute that `auto` means, where images are read."""
+        return super().resolved(attributes) if self.by == "images" else self
+
     def build(self, context: Context) -> TermModule:
         """Return the term; raises InputError for a model that it does not fit, or data without classes."""
         if context.model.condition:
@@ -263,18 +290,31 @@ class Paths(OfClasses):
         if self.by == "regions":
             block, prior = _regions(context, "loss.paths")
             return PathsTerm(self, block, prior.pairs, prior.slopes.shape)
-        latents, known = context.model.latents, context.attributes
+        known = context.attributes
         if self.attribute not in known:
             raise UnknownAttributeError("loss.paths", self.attribute, known)
         classes = known[self.attribute].size
         if not classes:
             raise InputError(f"loss.paths: attribute {self.attribute!r} is continuous; a path needs classes")
         normal_latents(context, 1, "loss.paths")
-        # The latent with regions of these classes, if there is one, knows which pairs are asked for.
-        order = sorted(latents, key=lambda each: getattr(each.prior, "attribute", None) != self.attribute)
-        chosen = next(each for each in order if each.is_normal)
-        pairs = chosen.prior.pairs if isinstance(chosen.prior, RegionsModule) else ()
-        return ReadPathsTerm(self, chosen.name, pairs, (classes, chosen.outputs), context)
+        normal = [each for each in context.model.latents if each.is_normal]
+        divided = [
+            each.prior
+            for each in normal
+            if isinstance(each.prior, RegionsModule) and each.prior.attribute == self.attribute
+        ]
+        free = [each for each in normal if not isinstance(each, AttributeBlock)]
+        chosen = next((each for each in normal if divided and each.prior is divided[0]), (free or normal)[0])
+        pairs, part = divided[0].pairs if divided else (), self
+        if not pairs and chosen.outputs <= 2 and classes > 2 * chosen.outputs:
+            logger.warning(
+                "paths: %d latents hold no straight path between every two of %d classes, so the term counts "
+                "for nothing; take 3 latents or more, or name pairs in the prior regions",
+                chosen.outputs,
+                classes,
+            )
+            part = self.model_copy(update={"weight": 0.0})
+        return ReadPathsTerm(part, chosen.name, pairs, (classes, chosen.outputs), context)
 
 
 def _regions(context: Context, where: str) -> tuple[str, RegionsModule]:

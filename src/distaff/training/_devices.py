@@ -75,21 +75,6 @@ def make_fabric(options: TrainOptions, device: str | None) -> Fabric:
 
 
 @contextmanager
-def denormals_as_zero() -> Iterator[None]:
-    """Have the processor take numbers below 1.2e-38 for 0, since it needs a hundred times as long for them.
-
-    They come up all the time: the gradient of a draw or a class of hardly any weight, and Adam's average of
-    a gradient that is 0 for good, as all of a dead unit's are.
-    """
-    before = not torch.full((), torch.finfo(torch.float32).tiny).div(2).item()
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(before)
-
-
-@contextmanager
 def ending_together(fabric: Fabric) -> Iterator[None]:
     """Run what the processes of a run do together; the others end with it, and when one fails, all do."""
     first, several = fabric.global_rank == 0, fabric.world_size > 1

@@ -26,14 +26,16 @@ from distaff.schedules import Schedule, as_schedule
 from distaff.training._batches import ModelWithLoss, TrainBatches, evenly_spread, take, valid_batches
 from distaff.training._callbacks import Listeners
 from distaff.training._console import Console, TrainingImages
-from distaff.training._devices import agree, denormals_as_zero
+from distaff.training._devices import agree
 from distaff.training._folder import REMEDY, latest_checkpoint, write_checkpoint
 from distaff.training._history import LOG_EVERY, EarlyStopping, History, Kept, Row, first_broken, keep, means
 
 PREPARED = 2048
 """Training images that priors may start from, at most."""
+FORGET_EVERY, SMALLEST = 100, 1e-30
+"""Steps between two looks at Adam's averages, and the size up to which they become 0."""
 STATE = ("module", "optimizer", "history", "early_stopping")
-"""What a checkpoint holds, beside the number of steps and of processes."""
+"""What a checkpoint holds, beside the number of steps and of processes, and the precision."""
 FAILED = 255
 """In place of the number of a signal: a callback has failed."""
 _log = logging.getLogger("distaff")
@@ -78,6 +80,9 @@ class Loop:
                 told = f"was trained by {state['processes']} processes and is now by {self.fabric.world_size}"
                 raise InputError(f"{self.run.path}: {told}; continue it with as many")
             self.step = state["step"]
+            before, now = state.get("precision"), self.fabric.strategy.precision.precision
+            if before not in {None, now}:
+                _log.info("note: trained as %s until step %d and as %s from there on", before, self.step, now)
             try:
                 for name in STATE:
                     getattr(self, name).load_state_dict(move_data_to_device(state[name], self.fabric.device))
@@ -90,7 +95,6 @@ class Loop:
             self.module.eval().vae.prepare(images.float().div_(255))
         self.draw()
 
-    @denormals_as_zero()
     def fit(self, stop: GracefulStop, console: Console) -> int:
         """Train until the end, a signal or a failing callback; return the number of the signal, or 0."""
         options, optimizer, listeners = self.options, self.optimizer, self.listeners
@@ -127,10 +131,20 @@ class Loop:
         return stopping
 
     def set_rates(self) -> None:
-        """Set this step's learning rates."""
+        """Set this step's learning rates, and every so often the averages that are as good as 0 to 0.
+
+        The average of a weight whose gradient is 0 for good, as all of a dead unit's are, shrinks until it is
+        a denormal number, and rounding keeps it there. A processor takes many times as long for those: beside
+        a wide layer of which half the units are dead, Adam takes most of the step.
+        """
         for group in self.optimizer.param_groups:
             _, rate = self.rates[group["rate"]]
             group["lr"] = rate.value(self.step, self.options.steps)
+        # Before a step, not after: what a checkpoint holds is then the same however often a run is resumed.
+        if self.step % FORGET_EVERY == 0:
+            for state in self.optimizer.state.values():
+                for average in (state[name] for name in ("exp_avg", "exp_avg_sq") if name in state):
+                    torch.hardshrink(average, SMALLEST, out=average)
 
     def validate(self) -> None:
         """Add a row of the loss of validation images, and say when a latent is no longer used."""
@@ -173,7 +187,9 @@ class Loop:
             self.diverge(now)
         if self.fabric.is_global_zero:
             state = {name: getattr(self, name).state_dict() for name in STATE}
-            write_checkpoint(self.run.path, {"step": self.step, "processes": self.fabric.world_size, **state})
+            state |= {"step": self.step, "processes": self.fabric.world_size}
+            state |= {"precision": self.fabric.strategy.precision.precision}
+            write_checkpoint(self.run.path, state)
         self._time = time.monotonic()
 
     def draw(self, *, last: bool = False) -> None:
