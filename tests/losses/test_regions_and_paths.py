@@ -12,6 +12,7 @@ from distaff.latents import Gaussian, Normal
 from distaff.latents import priors as made
 from distaff.losses import KL, Context, Paths, Regions, Values
 from distaff.networks import Folded
+from distaff.schedules import Linear
 
 PAIRS = ((3, 7),)
 
@@ -143,6 +144,19 @@ def test_a_reader_learns_from_labelled_images_until_its_time_and_the_encoder_fro
         assert bool(sum(each.abs().sum() for each in gradients)) == learns
         assert all(each.grad is None or not each.grad.any() for each in model.encoder.parameters())
         assert any(each.grad is not None and each.grad.any() for each in model.decoder.parameters())
+
+
+@pytest.mark.parametrize("by", ["regions", "images"])
+def test_a_weight_that_is_0_at_first_shows_as_many_points(by):
+    # The history puts the columns of several steps beside each other.
+    model = make_model([Gaussian(3, prior=made.Regions())])
+    part = Paths(**({} if by == "regions" else {"by": by, "attribute": "digit"}), weight=Linear(0, 1))
+    term = part.build(Context(model, ATTRIBUTES, 1000, 100)).train()
+    shapes = {}
+    for number in (0, 50):
+        _, _, step = loss_of([KL()], model, step=number)
+        shapes[number] = {name: each.values.shape for name, each in term(step).columns.items()}
+    assert shapes[0] == shapes[50]
 
 
 def test_a_reader_asks_for_the_pairs_of_its_own_attribute():

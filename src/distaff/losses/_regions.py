@@ -145,7 +145,8 @@ class PathsTerm(TermModule):
             self._remember(step.posteriors[self.block].mode.detach()[: len(chances)], chances)
         weight = step.value(self.part.weight)
         if not weight:
-            return Values(values.loss, {"paths": Column(step.z.new_zeros(())), **values.columns})
+            none = step.z.new_zeros(self.part.points)
+            return Values(values.loss, {"paths": Column(none, none > 0), **values.columns})
         generator = step.generator("paths")
         shape, device = (self.part.points, 1), step.z.device
         chosen = self.pairs[torch.randint(len(self.pairs), shape[:1], generator=generator, device=device)]
