@@ -25,6 +25,8 @@ CLASSIFY = {"classify": {"weight": LABELS}}
 MARGINAL = {"marginal": {"weight": 10, "memory": 4096}}
 READ = {"paths": {"by": "images", "until": "60%", "weight": {"delay": {"until": "20%", "then": 200}}}}
 ASKED = [[0, 8], [3, 5], [4, 9]]
+SHOWN = {2: ASKED, 9: [[2, 5], [4, 7], [6, 7]]}
+"""The paths that are drawn: of nine latents, those on which plain models show a third class most often."""
 ALL = load_recipe("class-separated-borders").loss
 ARMS = {
     "plain": {},
@@ -144,7 +146,7 @@ def draw_paths(arms: list[str], size: int, seed: int, given: argparse.Namespace,
     for row, arm in enumerate(arms):
         analysis = Analysis.of(distaff.Run.open(folder(arm, size, seed, given)))
         attribute = analysis.labelled[0]
-        for column, (one, two) in enumerate(ASKED):
+        for column, (one, two) in enumerate(SHOWN[size]):
             ends = [analysis.class_end(attribute, float(each)).code for each in (one, two)]
             images = analysis.model.decode((ends[0] * (1 - share) + ends[1] * share).astype(np.float32))
             read = analysis.reference_classifier.read(images)[attribute.name].astype(int)
