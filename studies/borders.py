@@ -3,7 +3,8 @@
 Every run is trained and measured once and kept as a line of OUT/rows.jsonl, so that the study goes on where
 it stopped. The tables of docs/results/borders.md are written to OUT/table.md.
 
-Usage: python studies/borders.py DATA OUT [--arms "A;B"] [--sizes 2,9] [--seeds 5] [--steps 8000]
+Usage: python studies/borders.py DATA OUT [--arms "A;B"] [--sizes 2,9] [--seeds 5]
+                                 [--steps 8000] [--until 60%]
        python studies/borders.py DATA OUT --arms "A;B" --sizes 2 --draw FILE
        python studies/borders.py DATA OUT --layouts 10
 """
@@ -20,7 +21,7 @@ from distaff.evaluation import evaluate
 from distaff.recipe import load_recipe
 
 LABELS = {"sigmoid": {"from": 100, "to": 0, "until": "60%"}}
-"""The weight of the labels: exactly 0 for the last 40% of the steps."""
+"""The weight of the labels: exactly 0 for the last 40% of the steps, unless --until says otherwise."""
 CLASSIFY = {"classify": {"weight": LABELS}}
 MARGINAL = {"marginal": {"weight": 10, "memory": 4096}}
 READ = {"paths": {"by": "images", "until": "60%", "weight": {"delay": {"until": "20%", "then": 200}}}}
@@ -199,9 +200,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--hidden", default="512,256")
+    parser.add_argument(
+        "--until", default="60%", help="when labels count for nothing, in arms without regions"
+    )
     parser.add_argument("--draw", type=Path, help="draw the paths of seed 0 into this file; train nothing")
     parser.add_argument("--layouts", type=int, help="only try so many random sets of pairs; train nothing")
     given = parser.parse_args()
+    LABELS["sigmoid"]["until"] = given.until
     if given.layouts:
         try_layouts(given.layouts)
         return
