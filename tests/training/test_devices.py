@@ -262,3 +262,15 @@ def test_bfloat16_is_chosen_where_it_is_faster_or_asked_for(wanted, faster, monk
     fabric = _devices.make_fabric(TrainOptions(precision=wanted), "cpu")
     low = wanted == "bf16" or (wanted == "auto" and faster)
     assert fabric.strategy.precision.precision == ("bf16-mixed" if low else "32-true")
+
+
+def test_a_run_that_is_continued_in_another_precision_says_so(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    for steps, faster, now in ((2, False, "32-true"), (4, True, "bf16-mixed")):
+        monkeypatch.setattr(_devices, "prefers_bfloat16", lambda kind, faster=faster: faster)
+        run = distaff.train(
+            "vae", data="digits", steps=steps, out=tmp_path / "run", resume=True, progress=False, device="cpu"
+        )
+        assert run.read_json("environment.json")["precision"] == now
+        told = "trained as 32-true until step 2 and as bf16-mixed from there on"
+        assert (told in caplog.text) == faster
