@@ -30,7 +30,8 @@ FIRST = 50
 
 MEASURE = """
 import json, os, resource, sys
-os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+from distaff.process import share_cores
+share_cores(always=True)
 import distaff
 from distaff.evaluation import evaluate
 

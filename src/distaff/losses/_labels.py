@@ -14,13 +14,21 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 import torch
 from pydantic import Field
 from torch import Tensor, autograd, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from distaff.errors import InputError, UnknownAttributeError, nearest
 from distaff.latents import AttributeBlock, LatentSpace
 from distaff.latents.priors import ByClassModule
-from distaff.losses._objective import Column, Context, OfClasses, Step, Term, TermModule, Values
+from distaff.losses._objective import (
+    Column,
+    Context,
+    OfClasses,
+    Step,
+    Term,
+    TermModule,
+    Values,
+    with_constants,
+)
 from distaff.networks import Width, fully_connected, initialise
 from distaff.schedules import Weight, as_schedule
 
@@ -185,8 +193,7 @@ class ConfuseTerm(ClassifyTerm):
             if self.training:
                 self.frequencies += functional.one_hot(classes, self.size).T.to(z) @ known.to(z)
             target = self.frequencies + 1
-        constants = {name: each.detach() for name, each in self.classifier.named_parameters()}
-        log_q = functional_call(self.classifier, constants, (z,)).log_softmax(1)
+        log_q = with_constants(self.classifier, z).log_softmax(1)
         column = Column((log_q.exp() * (log_q - (target / target.sum()).log())).sum(1))
         read = functional.cross_entropy(self.logits(z.detach()), classes, reduction="none")
         own = Column(read, known)

@@ -20,6 +20,7 @@ from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from distaff.attributes import Attribute, first_attribute
 from distaff.errors import InputError
@@ -140,6 +141,13 @@ def normal_latents(context: Context, least: int, where: str) -> int:
     if size < least:
         raise InputError(f"{where}: needs {least} latents with a normal posterior, the model has {size}")
     return size
+
+
+def with_constants(module: nn.Module, *inputs: Tensor) -> Tensor:
+    """Return what a module makes of inputs, with a gradient to these and none to its weights."""
+    constants = {name: each.detach() for name, each in module.named_parameters()}
+    found: Tensor = functional_call(module, constants, inputs)
+    return found
 
 
 class TermModule(nn.Module, ABC):

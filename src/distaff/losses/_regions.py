@@ -11,7 +11,6 @@ from typing import ClassVar, Literal, Self, cast
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from distaff.attributes import Attribute
@@ -27,6 +26,7 @@ from distaff.losses._objective import (
     TermModule,
     Values,
     normal_latents,
+    with_constants,
 )
 from distaff.networks import Conv, ImageShape, Mlp, initialise
 from distaff.schedules import Moment, Weight, as_schedule, moment_to_step
@@ -244,9 +244,7 @@ class ReadPathsTerm(PathsTerm):
         return logits.detach().softmax(1), Values(own - own.detach(), {"paths.reader": column})
 
     def _read(self, step: Step, images: Tensor) -> Tensor:
-        constants = {name: each.detach() for name, each in self.reader.named_parameters()}
-        logits: Tensor = functional_call(self.reader, constants, (images,))
-        return logits
+        return with_constants(self.reader, images)
 
 
 class Paths(OfClasses):
@@ -300,13 +298,13 @@ class Paths(OfClasses):
         normal_latents(context, 1, "loss.paths")
         normal = [each for each in context.model.latents if each.is_normal]
         divided = [
-            each.prior
+            each
             for each in normal
             if isinstance(each.prior, RegionsModule) and each.prior.attribute == self.attribute
         ]
         free = [each for each in normal if not isinstance(each, AttributeBlock)]
-        chosen = next((each for each in normal if divided and each.prior is divided[0]), (free or normal)[0])
-        pairs, part = divided[0].pairs if divided else (), self
+        chosen = (divided or free or normal)[0]
+        pairs, part = cast("RegionsModule", chosen.prior).pairs if divided else (), self
         if not pairs and chosen.outputs <= 2 and classes > 2 * chosen.outputs:
             logger.warning(
                 "paths: %d latents hold no straight path between every two of %d classes, so the term counts "

@@ -31,7 +31,6 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from distaff.errors import InputError
@@ -45,6 +44,7 @@ from distaff.losses._objective import (
     TermModule,
     Values,
     normal_latents,
+    with_constants,
 )
 from distaff.networks import Width, initialise
 from distaff.optimizers import Decay
@@ -185,8 +185,7 @@ class DiscriminatorTC(TermModule):
     def forward(self, step: Step) -> Values:
         """Return the total correlation and what the discriminator makes of the batch."""
         z = step.normal_posterior()[1]
-        constants = {name: each.detach() for name, each in self.discriminator.named_parameters()}
-        joint, permuted = functional_call(self.discriminator, constants, (z,)).unbind(1)
+        joint, permuted = with_constants(self.discriminator, z).unbind(1)
         tc = joint - permuted
         other = permute_dimensions(z.detach(), step.generator("tc"))
         logits = self.discriminator(torch.cat([z.detach(), other]))

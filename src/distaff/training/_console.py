@@ -186,7 +186,7 @@ def first_line(name: str, loop: Loop) -> str:
     where = str(fabric.device)
     where += f" ({torch.get_num_threads()} threads)" if where == "cpu" else ""
     where += f", {fabric.world_size} processes" if fabric.world_size > 1 else ""
-    precision = "bfloat16" if fabric.strategy.precision.precision == "bf16-mixed" else "float32"
+    precision = "bfloat16" if loop.precision == "bf16-mixed" else "float32"
     batch = f"{batches.size} {'pairs' if dataset.pairs else 'images'}"
     epochs = options.steps * batches.size * fabric.world_size / batches.images
     about = f"{images} images of {size}; {parameters}; {where}, {precision}; {options.steps:,} steps of"

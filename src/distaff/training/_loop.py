@@ -69,6 +69,11 @@ class Loop:
         self.images = TrainingImages(run, dataset, options.images_every, model)
 
     @property
+    def precision(self) -> str:
+        """What products are computed in, in the words of Lightning."""
+        return str(self.fabric.strategy.precision.precision)
+
+    @property
     def is_over(self) -> bool:
         """Whether the training has come to its end."""
         return self.step >= self.options.steps or self.early_stopping.is_over
@@ -80,7 +85,7 @@ class Loop:
                 told = f"was trained by {state['processes']} processes and is now by {self.fabric.world_size}"
                 raise InputError(f"{self.run.path}: {told}; continue it with as many")
             self.step = state["step"]
-            before, now = state.get("precision"), self.fabric.strategy.precision.precision
+            before, now = state.get("precision"), self.precision
             if before not in {None, now}:
                 _log.info("note: trained as %s until step %d and as %s from there on", before, self.step, now)
             try:
@@ -187,8 +192,7 @@ class Loop:
             self.diverge(now)
         if self.fabric.is_global_zero:
             state = {name: getattr(self, name).state_dict() for name in STATE}
-            state |= {"step": self.step, "processes": self.fabric.world_size}
-            state |= {"precision": self.fabric.strategy.precision.precision}
+            state |= {"step": self.step, "processes": self.fabric.world_size, "precision": self.precision}
             write_checkpoint(self.run.path, state)
         self._time = time.monotonic()
 

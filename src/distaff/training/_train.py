@@ -130,8 +130,7 @@ def _fit(loop: Loop, name: str, notes: Sequence[str], stop: GracefulStop, consol
         _log.info(
             "%s; the run is saved, its model can be used; %s", at, _resume(loop.run.path, loop.run.recipe)
         )
-    precision = loop.fabric.strategy.precision.precision
-    told = {"finished": loop.is_over, "notes": console.notes, "precision": precision}
+    told = {"finished": loop.is_over, "notes": console.notes, "precision": loop.precision}
     loop.run.write_json("environment.json", environment() | told)
     if loop.is_over and loop.module.recipe.sampler is not None and loop.fabric.is_global_zero:
         loop.run.fit_sampler(dataset=loop.dataset)
