@@ -150,14 +150,59 @@ def test_the_model_is_left_as_it_was(conditional):
 def test_packed_weights_stay_under_half_a_grey_level(conditional, monkeypatch):
     model, encoder, decoder = conditional
     monkeypatch.setattr(_graphs, "LEAST", 64)
-    small, part = _graphs.decoder_graph(model, small=True), _graphs.Decoder(model.vae).eval()
-    assert len(gzip.compress(small)) < 0.6 * len(gzip.compress(decoder))
-    moved = _graphs.difference(small, _graphs.cases(model, part, "code", decoded=True), relative=False)
+    random = np.random.default_rng(0)
+    shown = random.normal(size=(500, model.code_size)).astype(np.float32) * 3
+    small, part = _graphs.decoder_graph(model, shown=shown), _graphs.Decoder(model.vae).eval()
+    assert len(gzip.compress(small)) < 0.7 * len(gzip.compress(decoder))
+    moved = _graphs.difference(small, _graphs.usual_cases(model, part, "code", shown), relative=False)
     assert 0 < moved <= _graphs.PACKED_TOLERANCES["image"]
-    small, part = _graphs.encoder_graph(model, small=True), _graphs.Encoder(model.vae).eval()
+    low, high = 2 * shown.min(axis=0), 2 * shown.max(axis=0)
+    corners = shown[:200].copy()
+    corners[:, :2] = random.uniform(low[:2], high[:2], (200, 2))
+    inputs = torch.from_numpy(corners), torch.from_numpy(model.condition_code({}, 200).numpy())
+    moved = _graphs.difference(small, [_graphs.case_of(part, inputs)], relative=False)
+    assert moved <= 0.5 / 255
+    small, part = _graphs.encoder_graph(model, shown=shown), _graphs.Encoder(model.vae).eval()
     assert len(gzip.compress(small)) < 0.7 * len(gzip.compress(encoder))
-    moved = _graphs.difference(small, _graphs.cases(model, part, "image", decoded=True), relative=False)
+    moved = _graphs.difference(small, _graphs.usual_cases(model, part, "image", shown), relative=False)
     assert 0 < moved <= _graphs.PACKED_TOLERANCES["code"]
+
+
+@pytest.mark.parametrize(
+    "latent",
+    [{"quantised": {"values": 4}}, {"argmax": {"attributes": ["digit"]}}, {"gumbel": {"classes": 3}}],
+    ids=lambda each: next(iter(each)),
+)
+def test_what_rounding_decides_is_no_difference(tmp_path, latent):
+    """Between two images of different codes lies one where the smallest step changes the code."""
+    run = write_run(tmp_path / "run", "vae", latent=[latent, {"gaussian": {"name": "rest"}}])
+    encoder = _graphs.Encoder(run.model.vae).eval()
+    graph = _graphs.encoder_graph(run.model)
+    stop = run.model.slices[next(iter(run.model.vae.latents)).name].stop
+
+    def code(image):
+        with torch.inference_mode():
+            return encoder(image)[0][:, :stop]
+
+    random = torch.Generator().manual_seed(0)
+    images = torch.rand(64, 1, *run.model.image_shape, generator=random)
+    first, second = next((a, b) for a in images for b in images if not torch.equal(code(a), code(b)))
+    for _ in range(60):
+        middle = (first + second) / 2
+        first, second = (middle, second) if torch.equal(code(middle), code(first)) else (first, middle)
+    gap = float((code(first) - code(second)).abs().max())
+    assert gap > 1e-3
+    case = _graphs.case_of(encoder, (first,))
+    assert float((case.high[0] - case.low[0]).max()) == pytest.approx(gap, abs=1e-4)
+    assert _graphs.difference(graph, [case, _graphs.case_of(encoder, (second,))]) < _graphs.TOLERANCE
+
+
+def test_a_graph_that_gives_nan_differs(conditional):
+    model, _, decoder = conditional
+    part = _graphs.Decoder(model.vae).eval()
+    case = _graphs.case_of(part, (torch.zeros(2, model.code_size), model.condition_code({}, 2)))
+    case.given[0][0, 0] = np.nan
+    assert np.isnan(_graphs.difference(decoder, [case]))
 
 
 def test_each_weight_is_packed_as_far_as_the_output_allows(conditional, monkeypatch):

@@ -121,8 +121,8 @@ def _bundle(run: Run, progress: Callable[[str], None]) -> Bundle:
     progress(f"{name}: exporting encoder and decoder")
     condition = ["condition"] if model.condition else []
     entry["models"] = {
-        "encoder": blocks.add_bytes("encoder", encoder_graph(model, small=True)),
-        "decoder": blocks.add_bytes("decoder", decoder_graph(model, small=True)),
+        "encoder": blocks.add_bytes("encoder", encoder_graph(model, shown=analysis.codes)),
+        "decoder": blocks.add_bytes("decoder", decoder_graph(model, shown=analysis.codes)),
         "encoder_inputs": ["image", *condition],
         "decoder_inputs": ["code", *condition],
     }

@@ -36,9 +36,13 @@ BATCHES = (1, 2, 7)
 """Batch sizes at which a graph is compared with the model."""
 TOLERANCE = 1e-4
 """The largest difference allowed, relative to the largest number where that exceeds 1."""
-PACKED_BATCHES = (32, 32)
+PACKED_BATCH = 64
 PACKED_TOLERANCES = {"image": 0.4 / 255, "code": 2.5e-4}
 """How far packed weights may move a pixel, and a number of a code."""
+REACH = 2.0
+"""How far maps and sliders go beyond the codes of images, in the extent of these."""
+ROUNDING = 1e-5
+"""By how much inputs are moved, about, to find where rounding decides what comes out."""
 
 
 def pack_weights(graph: onnx.ModelProto, moved: Callable[[bytes], float], allowed: float) -> bytes:
@@ -165,24 +169,26 @@ class Decoder(nn.Module):
         return self.vae.likelihood.image(self.vae.decode(code, condition))
 
 
-def encoder_graph(model: Model, *, small: bool = False) -> bytes:
+def encoder_graph(model: Model, *, shown: Floats | None = None) -> bytes:
     """Return the encoder as an ONNX file: `image` (and `condition`) to `code` (and `log_variance`).
 
-    `small` keeps the weights in fewer bits, as far as codes of images that the model decodes hardly move.
+    With codes `shown` [n, D], the weights take fewer bits, as far as codes of images that the model decodes
+    hardly move.
     """
     encoder = Encoder(model.vae).eval()
     with torch.inference_mode():
-        found = encoder(*_examples(model, "image", 1))
+        found = encoder(*_random_inputs(model, "image", 1))
     outputs = ["code", "log_variance"] if isinstance(found, tuple) else ["code"]
-    return _graph(model, encoder, "image", outputs, small=small)
+    return _graph(model, encoder, "image", outputs, shown)
 
 
-def decoder_graph(model: Model, *, small: bool = False) -> bytes:
+def decoder_graph(model: Model, *, shown: Floats | None = None) -> bytes:
     """Return the decoder as an ONNX file: `code` (and `condition`) to `image`.
 
-    `small` keeps the weights in fewer bits, as far as no pixel moves by half a grey level.
+    With codes `shown` [n, D], the weights take fewer bits, as far as no pixel moves by half a grey level, for
+    codes of the prior and for those around the shown ones.
     """
-    return _graph(model, Decoder(model.vae).eval(), "code", ["image"], small=small)
+    return _graph(model, Decoder(model.vae).eval(), "code", ["image"], shown)
 
 
 def condition_width(model: Model) -> int:
@@ -191,47 +197,74 @@ def condition_width(model: Model) -> int:
     return 0 if condition is None else condition.shape[1]
 
 
-def _graph(model: Model, part: nn.Module, first: str, outputs: list[str], *, small: bool) -> bytes:
+def _graph(model: Model, part: nn.Module, first: str, outputs: list[str], shown: Floats | None) -> bytes:
     inputs = [first, *(["condition"] if model.condition else [])]
-    graph = _export(part, _examples(model, first, 2), inputs, outputs)
+    graph = _export(part, _random_inputs(model, first, 2), inputs, outputs)
     content: bytes = graph.SerializeToString()
-    found = difference(content, cases(model, part, first))
+    found = difference(content, [case_of(part, _random_inputs(model, first, batch)) for batch in BATCHES])
     if not found <= TOLERANCE:
         raise InputError(
             f"onnx: the exported {type(part).__name__.lower()} differs from the model by {found:.2g}; "
             "its numbers may be too large for float32"
         )
-    if not small:
+    if shown is None:
         return content
-    usual = cases(model, part, first, decoded=True)
+    usual = usual_cases(model, part, first, shown)
     allowed = PACKED_TOLERANCES[outputs[0]]
     return pack_weights(graph, lambda packed: difference(packed, usual, relative=False), allowed)
 
 
 @dataclass(frozen=True)
 class Case:
-    """Arrays that a module takes, and those that it gives."""
+    """Arrays that a module takes, and between which numbers those lie that it gives."""
 
     given: list[Floats]
-    expected: list[Floats]
+    low: list[Floats]
+    high: list[Floats]
 
 
-def cases(model: Model, part: nn.Module, first: str, *, decoded: bool = False) -> list[Case]:
-    """Return what a module makes of random codes or images: of noise, or of what the model decodes."""
+@torch.inference_mode()
+def case_of(part: nn.Module, inputs: tuple[Tensor, ...]) -> Case:
+    """Return what a module makes of inputs, and of such as differ from them by about what rounding does.
+
+    Where a code jumps, at the edge between two classes or two values of a codebook, rounding decides the
+    side: both are right.
+    """
+    random = torch.Generator(inputs[0].device).manual_seed(0)
+    step = ROUNDING * torch.randn(inputs[0].shape, generator=random, device=inputs[0].device)
+    outputs = []
+    for moved in (inputs[0], inputs[0] + step, inputs[0] - step):
+        output = part(moved, *inputs[1:])
+        outputs.append(output if isinstance(output, tuple) else (output,))
+    several = [torch.stack(each).cpu().numpy() for each in zip(*outputs, strict=True)]
+    given = [each.cpu().numpy() for each in inputs]
+    return Case(given, [each.min(axis=0) for each in several], [each.max(axis=0) for each in several])
+
+
+def usual_cases(model: Model, part: nn.Module, first: str, shown: Floats) -> list[Case]:
+    """Return what a module makes of codes of the prior and around the shown ones, or of their images."""
     found = []
-    for number, batch in enumerate(PACKED_BATCHES if decoded else BATCHES):
-        examples = _examples(model, first, batch, seed=number, decoded=decoded)
+    prior = _random_inputs(model, "code", PACKED_BATCH)
+    around = torch.from_numpy(_around(shown, PACKED_BATCH)).to(model.device)
+    for code, *condition in (prior, (around, *prior[1:])):
         with torch.inference_mode():
-            output = part(*examples)
-        several = output if isinstance(output, tuple) else (output,)
-        found.append(
-            Case([each.cpu().numpy() for each in examples], [each.cpu().numpy() for each in several])
-        )
+            given = code if first == "code" else Decoder(model.vae)(code, *condition)
+        found.append(case_of(part, (given, *condition)))
     return found
 
 
+def _around(codes: Floats, count: int) -> Floats:
+    """Return some of the codes [n, D], two numbers of each moved to anywhere that maps and sliders reach."""
+    random = np.random.default_rng(0)
+    chosen = codes[random.integers(0, len(codes), count)]
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    share = 0.5 + REACH * (random.random(chosen.shape) - 0.5)
+    moved = random.permuted(np.tile(np.arange(codes.shape[1]) < 2, (count, 1)), axis=1)
+    return np.where(moved, low + share * (high - low), chosen).astype(np.float32)
+
+
 def difference(content: bytes, cases: Sequence[Case], *, relative: bool = True) -> float:
-    """Return the largest difference between what a graph gives and what is expected.
+    """Return the largest difference between what a graph gives and what is expected; NaN if it gives any.
 
     `relative`: to the largest number of an output where that exceeds 1.
     """
@@ -244,26 +277,24 @@ def difference(content: bytes, cases: Sequence[Case], *, relative: bool = True) 
     largest = 0.0
     for case in cases:
         given = dict(zip(names, case.given, strict=True))
-        for mine, true in zip(session.run(None, given), case.expected, strict=True):
-            scale = max(1.0, float(np.abs(true).max(initial=0))) if relative else 1.0
-            largest = max(largest, float(np.abs(mine - true).max(initial=0)) / scale)
+        for mine, low, high in zip(session.run(None, given), case.low, case.high, strict=True):
+            scale = max(1.0, *(float(np.abs(each).max(initial=0)) for each in (low, high)))
+            beyond = np.maximum(low - mine, mine - high).max(initial=0)
+            # NumPy's maximum keeps NaN, which Python's loses.
+            largest = float(np.maximum(largest, beyond / scale if relative else beyond))
     return largest
 
 
 @torch.no_grad()
-def _examples(
-    model: Model, first: str, batch: int, seed: int = 0, *, decoded: bool = False
-) -> tuple[Tensor, ...]:
+def _random_inputs(model: Model, first: str, batch: int) -> tuple[Tensor, ...]:
     """Return random images or codes, and a condition, by a fixed seed, on the model's device."""
-    generator = torch.Generator(model.device).manual_seed(1000 * seed + batch)
+    generator = torch.Generator(model.device).manual_seed(batch)
     width = condition_width(model)
     condition = torch.rand(batch, width, generator=generator, device=model.device) if width else None
-    if first == "image" and not decoded:
+    if first == "image":
         given = torch.rand(batch, *model.image_shape, generator=generator, device=model.device)
     else:
         given = model.vae.latents.sample_prior(batch, generator, model.device)
-        if first == "image":
-            given = Decoder(model.vae)(given, condition)
     return (given,) if condition is None else (given, condition)
 
 
