@@ -7,11 +7,13 @@ Usage: python studies/borders.py DATA OUT [--arms "A;B"] [--sizes 2,9] [--seeds 
                                  [--steps 8000] [--until 60%]
        python studies/borders.py DATA OUT --arms "A;B" --sizes 2 --draw FILE
        python studies/borders.py DATA OUT --layouts 10
+       python studies/borders.py DATA OUT --pairs 10
 """
 
 import argparse
 import json
 import shutil
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,13 @@ ASKED = [[0, 8], [3, 5], [4, 9]]
 SHOWN = {2: ASKED, 9: [[2, 5], [4, 7], [6, 7]]}
 """The paths that are drawn: of nine latents, those on which plain models show a third class most often."""
 ALL = load_recipe("class-separated-borders").loss
+
+
+def laid_out(pairs: list[list[int]]) -> dict:
+    """A prior of regions of which these touch."""
+    return {"regions": {"sharpness": 30, "pairs": pairs}}
+
+
 ARMS = {
     "plain": {},
     "shuffled": {"loss": [{"kl": {}}, CLASSIFY]},
@@ -36,7 +45,7 @@ ARMS = {
     "classify, marginal": {"loss": [{"kl": {}}, CLASSIFY, MARGINAL]},
     "classify, paths": {"loss": [{"kl": {}}, CLASSIFY, READ]},
     "regions": {"loss": ALL, "prior": {"regions": {"sharpness": 30}}},
-    "regions, pairs": {"loss": ALL, "prior": {"regions": {"sharpness": 30, "pairs": ASKED}}},
+    "regions, pairs": {"loss": ALL, "prior": laid_out(ASKED)},
 }
 """What each arm changes in the recipe `vae`."""
 COLUMNS = {
@@ -54,8 +63,7 @@ COLUMNS = {
 }
 
 
-def recipe(arm: str, size: int, seed: int, steps: int, hidden: list[int]) -> distaff.Recipe:
-    changed = ARMS[arm]
+def recipe(changed: dict, size: int, seed: int, steps: int, hidden: list[int]) -> distaff.Recipe:
     return load_recipe("vae").changed(
         {
             "network": {"mlp": {"hidden": hidden}},
@@ -86,12 +94,16 @@ def folder(arm: str, size: int, seed: int, given: argparse.Namespace) -> Path:
     return given.out / f"{arm}-{size}-{seed}".replace(", ", "-")
 
 
+def hidden_of(given: argparse.Namespace) -> list[int]:
+    return [int(each) for each in given.hidden.split(",")]
+
+
 def measure(arm: str, size: int, seed: int, given: argparse.Namespace) -> dict[str, float]:
     out = folder(arm, size, seed, given)
     shutil.rmtree(out, ignore_errors=True)
     data = shuffled(given.data, seed, given.out) if arm == "shuffled" else given.data
-    hidden = [int(each) for each in given.hidden.split(",")]
-    run = distaff.train(recipe(arm, size, seed, given.steps, hidden), data=data, out=out)
+    chosen = recipe(ARMS[arm], size, seed, given.steps, hidden_of(given))
+    run = distaff.train(chosen, data=data, out=out)
     names = ["knn_accuracy", "nll", "borders"]
     found = evaluate(run, metrics=names, data=given.data if arm == "shuffled" else None)["metrics"]
     of_classes = next(iter(found["borders"]["per_attribute"].values()))
@@ -167,8 +179,6 @@ def draw_paths(arms: list[str], size: int, seed: int, given: argparse.Namespace,
 
 def try_layouts(count: int) -> None:
     """Ask for random pairs of ten classes that lie at random in a plane; print how many layouts hold them."""
-    from itertools import combinations
-
     import torch
 
     from distaff.attributes import Attribute
@@ -191,6 +201,32 @@ def try_layouts(count: int) -> None:
         print(f"{asked} random pairs: {planar} of {count} sets planar, {met} of them laid out", flush=True)
 
 
+def try_pairs(count: int, given: argparse.Namespace) -> None:
+    """Train a model of two latents for each of some random pairs; print what is read on that path."""
+    lines = given.out / "pairs.jsonl"
+    rows = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
+    every = list(combinations(range(10), 2))
+    for number in np.random.default_rng(0).choice(len(every), count, replace=False).tolist():
+        one, two = every[number]
+        if any(row["pair"] == [one, two] for row in rows):
+            continue
+        out = given.out / f"pair-{one}-{two}"
+        shutil.rmtree(out, ignore_errors=True)
+        changed = {"loss": ALL, "prior": laid_out([[one, two]])}
+        chosen = recipe(changed, 2, 0, given.steps, hidden_of(given))
+        run = distaff.train(chosen, data=given.data, out=out)
+        found = evaluate(run, metrics=["knn_accuracy", "borders"])["metrics"]
+        of_classes = next(iter(found["borders"]["per_attribute"].values()))
+        row = {"pair": [one, two], "path_purity": of_classes["pairs"][f"{one} - {two}"]["path_purity"]}
+        row |= {"neighbours": of_classes["path_purity_of_neighbours"], "knn": found["knn_accuracy"]["value"]}
+        rows.append(row)
+        with lines.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(json.dumps(row), flush=True)
+    pure = sum(row["path_purity"] == 1 for row in rows)
+    print(f"{len(rows)} random pairs, each asked for in a model of its own: {pure} pure")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data")
@@ -205,6 +241,9 @@ def main() -> None:
     )
     parser.add_argument("--draw", type=Path, help="draw the paths of seed 0 into this file; train nothing")
     parser.add_argument("--layouts", type=int, help="only try so many random sets of pairs; train nothing")
+    parser.add_argument(
+        "--pairs", type=int, help="only ask for so many random pairs, each of a model of its own"
+    )
     given = parser.parse_args()
     LABELS["sigmoid"]["until"] = given.until
     if given.layouts:
@@ -214,6 +253,9 @@ def main() -> None:
         draw_paths(given.arms.split(";"), int(given.sizes), 0, given, given.draw)
         return
     given.out.mkdir(parents=True, exist_ok=True)
+    if given.pairs:
+        try_pairs(given.pairs, given)
+        return
     lines = given.out / "rows.jsonl"
     rows = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
     done = {(row["arm"], row["size"], row["seed"], row["steps"]) for row in rows}
