@@ -201,7 +201,7 @@ def test_what_a_term_draws_moves_no_other_number(model):
         ([KL(blocks=("y",))], "no latent called 'y' has a divergence"),
         ([KL(), KL(2.0)], "two terms have a column 'kl'"),
         ([Classify("digits")], "did you mean 'digit'"),
-        ([Classify("slant")], "is continuous; a classifier needs classes"),
+        ([Classify("slant")], "is continuous; the term needs classes"),
         ([Supervise(attributes=("slant",))], "no latent stands for 'slant'"),
     ],
 )

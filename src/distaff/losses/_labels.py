@@ -27,7 +27,7 @@ from distaff.losses._objective import (
     Term,
     TermModule,
     Values,
-    with_constants,
+    constant,
 )
 from distaff.networks import Width, fully_connected, initialise
 from distaff.schedules import Weight, as_schedule
@@ -147,14 +147,8 @@ class Classify(OfClasses):
 
     def build(self, context: Context) -> TermModule:
         """Return the term, with a classifier of its own."""
-        part, known = self.resolved(context.attributes), context.attributes
-        if part.attribute not in known:
-            raise UnknownAttributeError(f"loss.{self.tag}", part.attribute, known)
-        if not known[part.attribute].size:
-            raise InputError(
-                f"loss.{self.tag}: attribute {part.attribute!r} is continuous; a classifier needs classes"
-            )
-        return part.term(known[part.attribute].size, context.model.latents)
+        part = self.resolved(context.attributes)
+        return part.term(part.classes(context.attributes), context.model.latents)
 
     def term(self, size: int, latents: LatentSpace) -> ClassifyTerm:
         """Return the term for so many classes."""
@@ -193,7 +187,8 @@ class ConfuseTerm(ClassifyTerm):
             if self.training:
                 self.frequencies += functional.one_hot(classes, self.size).T.to(z) @ known.to(z)
             target = self.frequencies + 1
-        log_q = with_constants(self.classifier, z).log_softmax(1)
+        with constant(self.classifier):
+            log_q = self.logits(z).log_softmax(1)
         column = Column((log_q.exp() * (log_q - (target / target.sum()).log())).sum(1))
         read = functional.cross_entropy(self.logits(z.detach()), classes, reduction="none")
         own = Column(read, known)

@@ -14,16 +14,16 @@ import operator
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from distaff.attributes import Attribute, first_attribute
-from distaff.errors import InputError
+from distaff.errors import InputError, UnknownAttributeError
 from distaff.latents import Batch, Normal, Posteriors
 from distaff.parts import Part
 from distaff.schedules import Schedule, Weight, as_schedule
@@ -143,11 +143,17 @@ def normal_latents(context: Context, least: int, where: str) -> int:
     return size
 
 
-def with_constants(module: nn.Module, *inputs: Tensor) -> Tensor:
-    """Return what a module makes of inputs, with a gradient to these and none to its weights."""
-    constants = {name: each.detach() for name, each in module.named_parameters()}
-    found: Tensor = functional_call(module, constants, inputs)
-    return found
+@contextmanager
+def constant(*modules: nn.Module) -> Iterator[None]:
+    """Hold the weights of modules constant: a gradient reaches what they are given, and none themselves."""
+    weights = [each for module in modules for each in module.parameters() if each.requires_grad]
+    for each in weights:
+        each.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for each in weights:
+            each.requires_grad_(True)
 
 
 class TermModule(nn.Module, ABC):
@@ -200,6 +206,15 @@ class OfClasses(Term):
         if self.attribute != "auto":
             return self
         return self.model_copy(update={"attribute": first_attribute(attributes, f"loss.{self.tag}")})
+
+    def classes(self, attributes: Mapping[str, Attribute]) -> int:
+        """Return how many classes the attribute has; raises InputError where data have no such attribute."""
+        name = self.resolved(attributes).attribute
+        if name not in attributes:
+            raise UnknownAttributeError(f"loss.{self.tag}", name, attributes)
+        if not attributes[name].size:
+            raise InputError(f"loss.{self.tag}: attribute {name!r} is continuous; the term needs classes")
+        return attributes[name].size
 
 
 @dataclass

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distaff.attributes import Attribute
-from distaff.errors import InputError, UnknownAttributeError
+from distaff.errors import InputError
 from distaff.latents import AttributeBlock
 from distaff.latents.priors import RegionsModule
 from distaff.losses._objective import (
@@ -25,8 +25,8 @@ from distaff.losses._objective import (
     Term,
     TermModule,
     Values,
+    constant,
     normal_latents,
-    with_constants,
 )
 from distaff.networks import Conv, ImageShape, Mlp, initialise
 from distaff.schedules import Moment, Weight, as_schedule, moment_to_step
@@ -169,17 +169,9 @@ class PathsTerm(TermModule):
     def _read(self, step: Step, images: Tensor) -> Tensor:
         """The logits of decoded images, by an encoder that the gradient passes but does not change."""
         model = step.model
-        learning = [
-            each for part in (model.encoder, model.head) for each in part.parameters() if each.requires_grad
-        ]
-        for weight in learning:
-            weight.requires_grad_(False)
-        try:
-            prior = cast("RegionsModule", model.latents[self.block].prior)
+        prior = cast("RegionsModule", model.latents[self.block].prior)
+        with constant(model.encoder, model.head):
             return prior.class_logits(model.encode(images)[self.block].mode)
-        finally:
-            for weight in learning:
-                weight.requires_grad_(True)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, chances: Tensor) -> None:
@@ -244,7 +236,9 @@ class ReadPathsTerm(PathsTerm):
         return logits.detach().softmax(1), Values(own - own.detach(), {"paths.reader": column})
 
     def _read(self, step: Step, images: Tensor) -> Tensor:
-        return with_constants(self.reader, images)
+        with constant(self.reader):
+            logits: Tensor = self.reader(images)
+        return logits
 
 
 class Paths(OfClasses):
@@ -289,12 +283,7 @@ class Paths(OfClasses):
         if self.by == "regions":
             block, prior = _regions(context, "loss.paths")
             return PathsTerm(self, block, prior.pairs, prior.slopes.shape)
-        known = context.attributes
-        if self.attribute not in known:
-            raise UnknownAttributeError("loss.paths", self.attribute, known)
-        classes = known[self.attribute].size
-        if not classes:
-            raise InputError(f"loss.paths: attribute {self.attribute!r} is continuous; a path needs classes")
+        classes = self.classes(context.attributes)
         normal_latents(context, 1, "loss.paths")
         normal = [each for each in context.model.latents if each.is_normal]
         divided = [

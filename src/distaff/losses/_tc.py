@@ -43,8 +43,8 @@ from distaff.losses._objective import (
     Term,
     TermModule,
     Values,
+    constant,
     normal_latents,
-    with_constants,
 )
 from distaff.networks import Width, initialise
 from distaff.optimizers import Decay
@@ -185,7 +185,8 @@ class DiscriminatorTC(TermModule):
     def forward(self, step: Step) -> Values:
         """Return the total correlation and what the discriminator makes of the batch."""
         z = step.normal_posterior()[1]
-        joint, permuted = with_constants(self.discriminator, z).unbind(1)
+        with constant(self.discriminator):
+            joint, permuted = self.discriminator(z).unbind(1)
         tc = joint - permuted
         other = permute_dimensions(z.detach(), step.generator("tc"))
         logits = self.discriminator(torch.cat([z.detach(), other]))
