@@ -91,7 +91,7 @@ def headers(recipe: str) -> dict[str, str]:
 
 
 def _linked(text: str) -> str:
-    return re.sub(r"arXiv:(\d{4}\.\d{5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", _cell(text))
+    return re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", _cell(text))
 
 
 if __name__ == "__main__":

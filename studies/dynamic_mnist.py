@@ -39,7 +39,7 @@ def main() -> None:
     batch, rate = BATCH_AND_RATE.get(given.recipe, OF_DRAWS)
     recipe = load_recipe(given.recipe).changed(
         {
-            "data": {"source": "mnist", "binarise": "every_epoch"},
+            "data": {"source": "mnist", "binarise": "every_epoch", "valid": 0.01},
             "network": NETWORK,
             "latent": [{"gaussian": {"size": 50}}],
             **({"loss": WARM_UP} if given.recipe == "vae" else {}),
