@@ -22,7 +22,7 @@ from distaff.recipe import load_recipe
 NETWORK = {"mlp": {"hidden": [200, 200], "activation": "tanh", "head_scale": 1, "output_scale": 1}}
 """As published. The scales of 0.1 that fit most images leave more latents unused here (13 used of 50)."""
 WARM_UP = [{"kl": {"weight": {"linear": {"from": 0, "to": 1, "until": 600}}}}]
-"""About as many latents stay in use as in the paper: after 12,000 steps 16 without it, 38 with 3,600 steps."""
+"""About as many latents are used as in the paper: after 12,000 steps 16 without it, 38 with 3,600 steps."""
 BATCH_AND_RATE = {"vae": (200, 2e-3)}
 OF_DRAWS = (20, 1e-3)
 """The same for recipes that draw 50 codes of an image, with which a batch of 20 fills the processor."""
