@@ -4,7 +4,7 @@ Every run is trained and measured once and kept as a line of OUT/rows.jsonl, so 
 it stopped. The tables of docs/results/borders.md are written to OUT/table.md.
 
 Usage: python studies/borders.py DATA OUT [--arms "A;B"] [--sizes 2,9] [--seeds 5]
-                                 [--steps 8000] [--until 60%]
+                                 [--steps 8000] [--until 60%] [--labels 100]
        python studies/borders.py DATA OUT --arms "A;B" --sizes 2 --draw FILE
        python studies/borders.py DATA OUT --layouts 10
        python studies/borders.py DATA OUT --pairs 10
@@ -239,13 +239,14 @@ def main() -> None:
     parser.add_argument(
         "--until", default="60%", help="when labels count for nothing, in arms without regions"
     )
+    parser.add_argument("--labels", type=float, default=100, help="the weight that labels begin with there")
     parser.add_argument("--draw", type=Path, help="draw the paths of seed 0 into this file; train nothing")
     parser.add_argument("--layouts", type=int, help="only try so many random sets of pairs; train nothing")
     parser.add_argument(
         "--pairs", type=int, help="only ask for so many random pairs, each of a model of its own"
     )
     given = parser.parse_args()
-    LABELS["sigmoid"]["until"] = given.until
+    LABELS["sigmoid"] |= {"from": given.labels, "until": given.until}
     if given.layouts:
         try_layouts(given.layouts)
         return
