@@ -26,7 +26,7 @@ LABELS = {"sigmoid": {"from": 100, "to": 0, "until": "60%"}}
 """The weight of the labels: exactly 0 for the last 40% of the steps, unless --until says otherwise."""
 CLASSIFY = {"classify": {"weight": LABELS}}
 MARGINAL = {"marginal": {"weight": 10, "memory": 4096}}
-READ = {"paths": {"by": "images", "until": "60%", "weight": {"delay": {"until": "20%", "then": 200}}}}
+READ = {"paths": {"until": "60%", "weight": {"delay": {"until": "20%", "then": 200}}}}
 ASKED = [[0, 8], [3, 5], [4, 9]]
 SHOWN = {2: ASKED, 9: [[2, 5], [4, 7], [6, 7]]}
 """The paths that are drawn: of nine latents, those on which plain models show a third class most often."""

@@ -50,7 +50,7 @@ def test_pairs_that_were_asked_for_have_a_straight_path(plane):
 def test_in_nine_dimensions_all_pairs_have_a_straight_path():
     means = torch.randn(10, 9, generator=torch.Generator().manual_seed(1))
     found = lay_out(means, torch.full((10,), 0.1), list(combinations(range(10), 2)), 8.0)
-    assert len(found.unmet) <= 1
+    assert len(found.joined) >= 44
 
 
 def test_two_classes_are_divided_by_the_hyperplane_between_them():

@@ -10,7 +10,7 @@ from distaff.attributes import Attribute
 from distaff.errors import InputError
 from distaff.latents import Gaussian, Normal
 from distaff.latents import priors as made
-from distaff.losses import KL, Context, Paths, Regions, Values
+from distaff.losses import KL, Context, Paths, Regions
 from distaff.networks import Folded
 from distaff.schedules import Linear
 
@@ -91,7 +91,7 @@ def test_without_labels_only_keep_moves_the_codes():
     assert mean.grad[0, 0] < 0 < mean.grad[1, 0]  # descent moves both away from the border
 
 
-@pytest.mark.parametrize("extra", [Regions(weight=0), Paths(weight=0), Paths("digit", weight=0, by="images")])
+@pytest.mark.parametrize("extra", [Regions(weight=0), Paths("digit", weight=0)])
 def test_a_weight_of_0_is_the_vae_to_the_bit(extra):
     found = []
     for terms, prior in (([KL()], made.Standard()), ([KL(), extra], made.Regions())):
@@ -101,31 +101,31 @@ def test_a_weight_of_0_is_the_vae_to_the_bit(extra):
     assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
 
 
-def test_paths_cost_what_the_third_class_takes_and_change_the_decoder_alone():
-    model = model_of(pairs=PAIRS)
-    prior, term = halves(model), build(Paths(weight=5, points=64), model)
-    mean = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.5], [-1.0, 0.5]])
-    found = one_step(term, model, mean)
-    assert found.loss.item() == pytest.approx(0, abs=1e-5)  # nothing is read but 3 and 7
-    prior.offsets[1] = 0.0  # a third class between them
-    found = one_step(term, model, mean)
-    assert found.loss.item() == pytest.approx(5 * found.columns["paths"].mean().item())
-    assert found.columns["paths"].mean().item() > 0.05
-    found.loss.backward()
-    assert all(each.grad is None or not each.grad.any() for each in model.encoder.parameters())
-    assert all(each.requires_grad for each in model.parameters())
-    assert any(each.grad is not None and each.grad.any() for each in model.decoder.parameters())
-
-
 def test_paths_are_of_the_pairs_asked_for_or_of_all():
     assert build(Paths(), model_of(pairs=PAIRS)).pairs.tolist() == [[3, 7]]
-    assert len(build(Paths(), model_of()).pairs) == 45
+    assert len(build(Paths(), model_of(3)).pairs) == 45
+    assert len(build(Paths(), make_model([Gaussian(3)])).pairs) == 45
+
+
+def test_in_a_plane_paths_are_of_the_regions_that_touch():
+    model = model_of()
+    prior, term = next(iter(model.latents)).prior, build(Paths("digit", weight=1, points=300), model)
+    term.counts.fill_(1.0)
+    step = loss_of([KL()], model, step=50)[2]
+    assert not term(step).columns["paths"].mask.any()  # nothing is laid out
+    angles = 2 * math.pi * torch.arange(10) / 10
+    prior.divide(torch.stack([angles.cos(), angles.sin()], 1), torch.full((10,), 0.1))
+    joined = {tuple(each) for each in prior.joined.triu().nonzero().tolist()}
+    assert 10 <= len(joined) <= 24
+    chosen, known = term._choose(step)
+    assert known.all()
+    assert {tuple(each) for each in chosen.tolist()} == joined
 
 
 def read_paths(**fields):
-    """A model with three latents, and a term whose reader sees images."""
+    """A model with three latents, and the term."""
     model = make_model([Gaussian(3)])
-    term = Paths("digit", by="images", **fields).build(Context(model, ATTRIBUTES, 1000, 100)).train()
+    term = Paths("digit", **fields).build(Context(model, ATTRIBUTES, 1000, 100)).train()
     return model, term
 
 
@@ -146,12 +146,9 @@ def test_a_reader_learns_from_labelled_images_until_its_time_and_the_encoder_fro
         assert any(each.grad is not None and each.grad.any() for each in model.decoder.parameters())
 
 
-@pytest.mark.parametrize("by", ["regions", "images"])
-def test_a_weight_that_is_0_at_first_shows_as_many_points(by):
+def test_a_weight_that_is_0_at_first_shows_as_many_points():
     # The history puts the columns of several steps beside each other.
-    model = make_model([Gaussian(3, prior=made.Regions())])
-    part = Paths(**({} if by == "regions" else {"by": by, "attribute": "digit"}), weight=Linear(0, 1))
-    term = part.build(Context(model, ATTRIBUTES, 1000, 100)).train()
+    model, term = read_paths(weight=Linear(0, 1))
     shapes = {}
     for number in (0, 50):
         _, _, step = loss_of([KL()], model, step=number)
@@ -161,13 +158,13 @@ def test_a_weight_that_is_0_at_first_shows_as_many_points(by):
 
 def test_a_reader_asks_for_the_pairs_of_its_own_attribute():
     assert len(read_paths()[1].pairs) == 45
-    assert build(Paths("digit", by="images"), model_of(pairs=PAIRS)).pairs.tolist() == [[3, 7]]
+    assert build(Paths("digit"), model_of(pairs=PAIRS)).pairs.tolist() == [[3, 7]]
 
 
 def test_a_plane_does_not_hold_a_path_between_every_two_of_many_classes(caplog):
     def weight(size, **prior):
         model = model_of(size, **prior) if prior else make_model([Gaussian(size)])
-        return Paths("digit", by="images").build(Context(model, ATTRIBUTES, 1000, 100)).part.weight
+        return Paths("digit").build(Context(model, ATTRIBUTES, 1000, 100)).part.weight
 
     assert [weight(1), weight(2)] == [0, 0]
     assert "2 latents hold no straight path between every two of 10 classes" in caplog.text
@@ -178,7 +175,7 @@ def test_pairs_of_regions_of_another_attribute_are_not_taken():
     colour = Attribute(name="colour", kind="categorical", values=("red", "green", "blue"))
     attributes = {**ATTRIBUTES, "colour": colour}
     model = model_of(pairs=PAIRS, attribute="digit")
-    term = Paths("colour", by="images").build(Context(model, attributes, 1000, 100))
+    term = Paths("colour").build(Context(model, attributes, 1000, 100))
     assert term.pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
 
 
@@ -196,20 +193,16 @@ def test_means_are_those_of_the_classes_however_few_images_are_read(points):
 
 
 def test_a_path_to_a_class_without_images_does_not_count():
-    model, term = read_paths(points=300)
-    _, _, step = loss_of([KL()], model)
-    step.posteriors = {"z": Normal(torch.randn(4, 3), torch.zeros(4, 3))}
-    term._learn = lambda step: (torch.eye(10)[[0, 1, 0, 1]], Values(step.z.new_zeros(()), {}))
-    column = term(step).columns["paths"]
+    _, term = read_paths(points=300)
+    term.counts[:2] = 1.0
+    _, _, step = loss_of([KL()], make_model([Gaussian(3)]))
+    column = term.eval()(step).columns["paths"]
     assert 0 < column.mask.sum() < 30  # one pair of 45
 
 
-@pytest.mark.parametrize("by", ["regions", "images"])
-def test_what_is_decoded_between_classes_leaves_the_statistics_of_layers_alone(by):
-    model = make_model([Gaussian(3, prior=made.Regions())], network=Folded(channels=8, hidden=(16,)))
-    term = Paths(**({} if by == "regions" else {"by": by, "attribute": "digit"})).build(
-        Context(model, ATTRIBUTES, 1000, 100)
-    )
+def test_what_is_decoded_between_classes_leaves_the_statistics_of_layers_alone():
+    model = make_model([Gaussian(3)], network=Folded(channels=8, hidden=(16,)))
+    term = build(Paths("digit"), model)
     _, _, step = loss_of([KL()], model.train())
     counted = {name: each.clone() for name, each in model.named_buffers() if "running" in name}
     assert counted
@@ -218,21 +211,12 @@ def test_what_is_decoded_between_classes_leaves_the_statistics_of_layers_alone(b
     assert all(each.training for each in model.modules() if isinstance(each, torch.nn.BatchNorm2d))
 
 
-@pytest.mark.parametrize("fields", [{"attribute": "digit"}, {"until": "60%"}])
-def test_what_counts_for_images_alone_is_refused_for_regions(fields):
-    with pytest.raises(ValueError, match="go with by: images"):
-        Paths(**fields)
-    assert Paths().resolved(ATTRIBUTES).attribute == "auto"
-    assert Paths(by="images").resolved(ATTRIBUTES).attribute == "digit"
-
-
 @pytest.mark.parametrize("name", ["slant", "nothing"])
 def test_a_reader_needs_classes(name):
     with pytest.raises(InputError, match=name):
-        loss_of([Paths(name, by="images")], make_model([Gaussian(2)]))
+        loss_of([Paths(name)], make_model([Gaussian(2)]))
 
 
-@pytest.mark.parametrize("part", [Regions(), Paths()])
-def test_they_need_a_prior_of_regions(part):
+def test_regions_need_a_prior_of_them():
     with pytest.raises(InputError, match="prior of regions"):
-        loss_of([part], make_model([Gaussian(2)]))
+        loss_of([Regions()], make_model([Gaussian(2)]))

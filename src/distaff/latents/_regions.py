@@ -43,11 +43,14 @@ JITTER = 0.3
 
 @dataclass(frozen=True)
 class Layout:
-    """A linear classifier of codes: `slopes` [K, d], `offsets` [K]; `unmet` pairs are not as asked."""
+    """A linear classifier of codes: `slopes` [K, d], `offsets` [K].
+
+    `joined` pairs of regions have a straight path between their means that leads through no third.
+    """
 
     slopes: Tensor
     offsets: Tensor
-    unmet: tuple[Pair, ...] = ()
+    joined: tuple[Pair, ...]
 
 
 def check_planar(pairs: Sequence[Pair], names: Sequence[str], where: str) -> None:
@@ -80,8 +83,8 @@ def lay_out(means: Tensor, shares: Tensor, pairs: Sequence[Pair], sharpness: flo
 
     >>> corners = torch.tensor([[1.0, 0.0], [-0.5, 0.9], [-0.5, -0.9]])
     >>> found = lay_out(corners, torch.ones(3) / 3, [(0, 1)], 8.0)
-    >>> (corners @ found.slopes.T + found.offsets).argmax(1).tolist(), found.unmet
-    ([0, 1, 2], ())
+    >>> (corners @ found.slopes.T + found.offsets).argmax(1).tolist(), found.joined
+    ([0, 1, 2], ((0, 1), (0, 2), (1, 2)))
     """
     count, size = means.shape
     asked = [(min(pair), max(pair)) for pair in pairs]
@@ -95,9 +98,10 @@ def lay_out(means: Tensor, shares: Tensor, pairs: Sequence[Pair], sharpness: flo
     wishes = _Wishes(size, shares, edges, asked, sharpness)
     with torch.enable_grad():
         slopes, offsets = wishes.descend(torch.stack(starts))
-    unmet = wishes.unmet(slopes, offsets)
-    best = int((1000.0 * torch.tensor([len(each) for each in unmet]) + wishes.loss(slopes, offsets)).argmin())
-    return Layout(slopes[best], offsets[best], unmet[best])
+    joined = wishes.joined(slopes, offsets)
+    met = torch.tensor([sum(pair in each for pair in asked) for each in joined])
+    best = int((wishes.loss(slopes, offsets) - 1000.0 * met).argmin())
+    return Layout(slopes[best], offsets[best], joined[best])
 
 
 class _Wishes:
@@ -110,7 +114,7 @@ class _Wishes:
         self.codes = torch.special.ndtri(uniform.clamp(1e-6, 1 - 1e-6))
         self.share = torch.linspace(0, 1, ON_PATH)[:, None]
         self.log_shares = shares.clamp(min=0.1 / len(shares)).log()
-        self.edges, self.asked = torch.tensor(edges).reshape(-1, 2), asked
+        self.edges = torch.tensor(edges).reshape(-1, 2)
         self.weights = torch.tensor([ASKED if edge in set(asked) else OTHERS for edge in edges])
         self.sharpness, self.plane = sharpness, size == 2
 
@@ -148,15 +152,12 @@ class _Wishes:
         own = logs.gather(-1, pairs[None, :, None].expand(len(means), -1, ON_PATH, -1))
         return torch.logsumexp(own, -1)
 
-    def unmet(self, slopes: Tensor, offsets: Tensor) -> list[tuple[Pair, ...]]:
-        """Return the pairs asked for whose path leads through a third region, of each layout."""
-        if not self.asked:
-            return [()] * len(slopes)
+    def joined(self, slopes: Tensor, offsets: Tensor) -> list[tuple[Pair, ...]]:
+        """Return the pairs whose path leads through no third region, of each layout."""
+        every = list(combinations(range(slopes.shape[1]), 2))
         means = _means((self.codes @ slopes.mT + offsets.unsqueeze(1)).softmax(2), self.codes)
-        pure = self.on_paths(means, slopes, offsets, torch.tensor(self.asked)).amin(2).exp() >= 0.5
-        return [
-            tuple(pair for pair, met in zip(self.asked, row, strict=True) if not met) for row in pure.tolist()
-        ]
+        pure = self.on_paths(means, slopes, offsets, torch.tensor(every)).amin(2).exp() >= 0.5
+        return [tuple(pair for pair, met in zip(every, row, strict=True) if met) for row in pure.tolist()]
 
 
 def _means(likely: Tensor, codes: Tensor) -> Tensor:

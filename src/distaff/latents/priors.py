@@ -450,12 +450,14 @@ class RegionsModule(StandardModule):
 
     slopes: Tensor
     offsets: Tensor
+    joined: Tensor
 
     def __init__(self, part: Regions, attribute: Attribute, size: int, pairs: Sequence[Pair]) -> None:
         super().__init__(size)
         self.attribute, self.pairs, self.sharpness = attribute.name, tuple(pairs), part.sharpness
         self.register_buffer("slopes", torch.zeros(attribute.size, size))
         self.register_buffer("offsets", torch.zeros(attribute.size))
+        self.register_buffer("joined", torch.zeros(attribute.size, attribute.size, dtype=torch.bool))
 
     def class_logits(self, z: Tensor) -> Tensor:
         """Return the logits of p(y | z): [..., d] -> [..., K]; all 0 before the regions are laid out."""
@@ -463,11 +465,17 @@ class RegionsModule(StandardModule):
 
     @torch.no_grad()
     def divide(self, means: Tensor, shares: Tensor) -> tuple[Pair, ...]:
-        """Lay the regions out near the classes' mean codes [K, d]; return pairs that are not as asked."""
+        """Lay the regions out near the classes' mean codes [K, d]; return pairs that are not as asked.
+
+        `joined` [K, K] is then true where a straight path between two regions leads through no third.
+        """
         found = lay_out(means.float().cpu(), shares.float().cpu(), self.pairs, self.sharpness)
         self.slopes.copy_(found.slopes)
         self.offsets.copy_(found.offsets)
-        return found.unmet
+        self.joined.zero_()
+        for one, two in found.joined:
+            self.joined[one, two] = self.joined[two, one] = True
+        return tuple(pair for pair in self.pairs if not self.joined[pair])
 
 
 class Regions(Prior):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations
-from typing import ClassVar, Literal, Self, cast
+from typing import ClassVar, cast
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distaff.attributes import Attribute
 from distaff.errors import InputError
-from distaff.latents import AttributeBlock
+from distaff.latents import AttributeBlock, Block
 from distaff.latents.priors import RegionsModule
 from distaff.losses._objective import (
     Column,
@@ -114,8 +113,12 @@ class Regions(Term):
 
     def build(self, context: Context) -> TermModule:
         """Return the term; raises InputError for a model without a prior of regions."""
-        block, prior = _regions(context, "loss.regions")
-        return RegionsTerm(self, block, prior, context)
+        for block in context.model.latents:
+            if isinstance(block.prior, RegionsModule):
+                return RegionsTerm(self, block.name, block.prior, context)
+        raise InputError(
+            "loss.regions: no latent has a prior of regions; write gaussian: {prior: {regions: {}}}"
+        )
 
 
 class PathsTerm(TermModule):
@@ -125,53 +128,65 @@ class PathsTerm(TermModule):
     counts: Tensor
     pairs: Tensor
 
-    def __init__(
-        self, part: Paths, block: str, pairs: Sequence[tuple[int, int]], shape: tuple[int, ...]
-    ) -> None:
+    def __init__(self, part: Paths, block: Block, classes: int, context: Context) -> None:
         super().__init__()
-        self.part, self.block = part, block
-        self.columns = {"paths": "-log(p_a + p_b) of images decoded between classes a and b, nats"}
+        self.part, self.block = part, block.name
+        prior = block.prior if _laid_out(block, part.attribute) else None
+        pairs = prior.pairs if isinstance(prior, RegionsModule) else ()
+        self.until = moment_to_step(part.until, context.steps)
+        self.columns = {
+            "paths": "-log(p_a + p_b) of images decoded between classes a and b, nats",
+            "paths.reader": f"cross-entropy of {part.attribute} read from images, nats per labelled image",
+        }
         self.schedules = {"paths": as_schedule(part.weight)}
-        self.register_buffer("sums", torch.zeros(shape))
-        self.register_buffer("counts", torch.zeros(shape[0]))
-        every = pairs or tuple(combinations(range(shape[0]), 2))
+        self.reader = ImageReader(context.model.shape, classes)
+        self.register_buffer("sums", torch.zeros(classes, block.outputs))
+        self.register_buffer("counts", torch.zeros(classes))
+        every = pairs or tuple(combinations(range(classes), 2))
         self.register_buffer("pairs", torch.tensor(every), persistent=False)
+        self.of_layout = prior is not None and not pairs and block.outputs == 2
 
     def forward(self, step: Step) -> Values:
-        """Return the mean over points of random paths."""
+        """Return the mean over points of random paths, and what the reader learns of real images."""
         model = step.model
-        chances, values = self._learn(step)
+        # As many real images as decoded ones: enough for a reader, at a fraction of the cost of a batch.
+        labels = step.batch.labels[self.part.attribute][: self.part.points]
+        logits = self.reader(step.batch.images[: self.part.points])
+        nats = functional.cross_entropy(logits, labels.nan_to_num().long(), reduction="none")
+        read = Column(nats, ~labels.isnan())
+        own = read.mean() if step.number < self.until else read.mean().detach()
         if self.training:
-            self._remember(step.posteriors[self.block].mode.detach()[: len(chances)], chances)
+            self._remember(step.posteriors[self.block].mode[: len(logits)], logits.softmax(1))
+        chosen, known = self._choose(step)
+        codes = step.z[0, torch.arange(len(chosen), device=step.z.device) % step.z.shape[1]].detach().clone()
+        codes[:, model.latents.slices[self.block]] = self._between(chosen, step)
         weight = step.value(self.part.weight)
-        if not weight:
-            none = step.z.new_zeros(self.part.points)
-            return Values(values.loss, {"paths": Column(none, none > 0), **values.columns})
-        generator = step.generator("paths")
-        shape, device = (self.part.points, 1), step.z.device
-        chosen = self.pairs[torch.randint(len(self.pairs), shape[:1], generator=generator, device=device)]
-        share = torch.rand(shape, generator=generator, device=device)
+        paths = Column(codes.new_zeros(len(chosen)), known & bool(weight))
+        if weight:
+            with _kept_statistics(model), constant(self.reader):
+                logs = self.reader(model.likelihood.image(model.decode(codes))).log_softmax(1)
+            paths = Column(-torch.logsumexp(logs.gather(1, chosen), 1), known)
+        # What is shown of the loss is the model's; the reader adds its gradient alone.
+        loss = weight * paths.mean() + own - own.detach()
+        return Values(loss, {"paths": paths, "paths.reader": read})
+
+    def _choose(self, step: Step) -> tuple[Tensor, Tensor]:
+        """Return random pairs of classes [points, 2], and which are of classes that have a path."""
+        chances = torch.ones(len(self.pairs), device=step.z.device)
+        if self.of_layout:
+            prior = cast("RegionsModule", step.model.latents[self.block].prior)
+            chances = prior.joined[self.pairs[:, 0], self.pairs[:, 1]].float()
+        chosen = torch.multinomial(
+            chances + 1e-9, self.part.points, replacement=True, generator=step.generator("paths")
+        )
+        pairs = self.pairs[chosen]
+        return pairs, (self.counts[pairs].amin(1) > LEAST) & (chances[chosen] > 0)
+
+    def _between(self, chosen: Tensor, step: Step) -> Tensor:
+        """Return codes at random places of the paths between pairs of classes: [points, d]."""
+        share = torch.rand((len(chosen), 1), generator=step.generator("paths.places"), device=step.z.device)
         means = self.sums / self.counts.clamp(min=LEAST).unsqueeze(1)
-        path = means[chosen[:, 0]] * share + means[chosen[:, 1]] * (1 - share)
-        codes = step.z[0, torch.arange(len(path), device=device) % step.z.shape[1]].detach().clone()
-        codes[:, model.latents.slices[self.block]] = path
-        with _kept_statistics(model):
-            logs = self._read(step, model.likelihood.image(model.decode(codes))).log_softmax(1)
-        nats = Column(-torch.logsumexp(logs.gather(1, chosen), 1), self.counts[chosen].amin(1) > LEAST)
-        return Values(values.loss + weight * nats.mean(), {"paths": nats, **values.columns})
-
-    def _learn(self, step: Step) -> tuple[Tensor, Values]:
-        """Return the chances of each class for some of the images, and what a reader learns of them."""
-        prior = cast("RegionsModule", step.model.latents[self.block].prior)
-        mean = step.posteriors[self.block].mode.detach()
-        return prior.class_logits(mean).softmax(1), Values(step.z.new_zeros(()), {})
-
-    def _read(self, step: Step, images: Tensor) -> Tensor:
-        """The logits of decoded images, by an encoder that the gradient passes but does not change."""
-        model = step.model
-        prior = cast("RegionsModule", model.latents[self.block].prior)
-        with constant(model.encoder, model.head):
-            return prior.class_logits(model.encode(images)[self.block].mode)
+        return means[chosen[:, 0]] * share + means[chosen[:, 1]] * (1 - share)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, chances: Tensor) -> None:
@@ -208,108 +223,49 @@ class ImageReader(nn.Module):
         return logits
 
 
-class ReadPathsTerm(PathsTerm):
-    """The same, read by a network of its own that sees images alone."""
-
-    def __init__(
-        self,
-        part: Paths,
-        block: str,
-        pairs: Sequence[tuple[int, int]],
-        shape: tuple[int, int],
-        context: Context,
-    ) -> None:
-        super().__init__(part, block, pairs, shape)
-        self.until = moment_to_step(part.until, context.steps)
-        told = f"cross-entropy of {part.attribute} read from images, nats per labelled image"
-        self.columns = {**self.columns, "paths.reader": told}
-        self.reader = ImageReader(context.model.shape, shape[0])
-
-    def _learn(self, step: Step) -> tuple[Tensor, Values]:
-        # As many real images as decoded ones: enough for a reader, at a fraction of the cost of a batch.
-        labels = step.batch.labels[self.part.attribute][: self.part.points]
-        logits = self.reader(step.batch.images[: self.part.points])
-        nats = functional.cross_entropy(logits, labels.nan_to_num().long(), reduction="none")
-        column = Column(nats, ~labels.isnan())
-        own = column.mean() if step.number < self.until else column.mean().detach()
-        # What is shown of the loss is the model's; the reader adds its gradient alone.
-        return logits.detach().softmax(1), Values(own - own.detach(), {"paths.reader": column})
-
-    def _read(self, step: Step, images: Tensor) -> Tensor:
-        with constant(self.reader):
-            logits: Tensor = self.reader(images)
-        return logits
-
-
 class Paths(OfClasses):
-    """Lets the decoder show nothing but a and b on the straight path between classes a and b.
+    """Lets the decoder show nothing but a and b on the straight path between classes a and b of `attribute`.
 
-    Images are decoded at `points` random places of random paths between classes, and read, `by` one of two:
+    Images are decoded at `points` random places of random paths, and read by a network beside the model that
+    learns, from the labelled images and until the moment `until`, to read the attribute from images. The
+    model cannot hide a third class from it by reading it otherwise. The paths are those of the first latent
+    with a normal posterior that stands for no attribute, or of the one with a prior of regions of the
+    attribute.
 
-    - `regions`: they are encoded again, and the regions of the latent's prior read them: the model's own
-      reading, which needs no label.
-    - `images`: by a network beside the model that learns, from the labelled images and until the moment
-      `until`, to read `attribute` from images. It needs no prior of regions, and the model cannot hide a
-      third class from it by reading it otherwise. The paths are those of the first latent with a normal
-      posterior that stands for no attribute, or of the one with regions of `attribute`.
+    The pairs are those that such a prior names, and all where none does. No plane holds a straight path
+    between every two of five classes or more: there the pairs are those that the prior has joined, and
+    without such a prior the term counts for nothing, and says so.
 
-    The pairs are those that the prior `regions` names, all where it names none. No plane holds a straight
-    path between every two of five classes or more: there `by: images` counts for nothing, and says so.
-
-    >>> Paths(weight=10).points, Paths(by="images").attribute
-    (32, 'auto')
+    >>> Paths(weight=10).points
+    32
     """
 
     tag: ClassVar[str] = "paths"
     weight: Weight = 1.0
     points: int = Field(default=32, ge=1, le=10_000)
-    by: Literal["regions", "images"] = "regions"
     until: Moment = "100%"
-
-    @model_validator(mode="after")
-    def _of_images(self) -> Self:
-        if self.by == "regions" and (self.attribute != "auto" or self.until != "100%"):
-            raise ValueError("attribute, until: go with by: images; regions are of the prior's attribute")
-        return self
-
-    def resolved(self, attributes: Mapping[str, Attribute]) -> Self:
-        """Return the term with the attribute that `auto` means, where images are read."""
-        return super().resolved(attributes) if self.by == "images" else self
 
     def build(self, context: Context) -> TermModule:
         """Return the term; raises InputError for a model that it does not fit, or data without classes."""
         if context.model.condition:
             raise InputError("loss.paths: the model has a condition, so codes alone show no class")
-        if self.by == "regions":
-            block, prior = _regions(context, "loss.paths")
-            return PathsTerm(self, block, prior.pairs, prior.slopes.shape)
-        classes = self.classes(context.attributes)
+        part, classes = self.resolved(context.attributes), self.classes(context.attributes)
         normal_latents(context, 1, "loss.paths")
         normal = [each for each in context.model.latents if each.is_normal]
-        divided = [
-            each
-            for each in normal
-            if isinstance(each.prior, RegionsModule) and each.prior.attribute == self.attribute
-        ]
+        divided = [each for each in normal if _laid_out(each, part.attribute)]
         free = [each for each in normal if not isinstance(each, AttributeBlock)]
         chosen = (divided or free or normal)[0]
-        pairs, part = cast("RegionsModule", chosen.prior).pairs if divided else (), self
-        if not pairs and chosen.outputs <= 2 and classes > 2 * chosen.outputs:
+        if not divided and chosen.outputs <= 2 and classes > 2 * chosen.outputs:
             logger.warning(
                 "paths: %d latents hold no straight path between every two of %d classes, so the term counts "
-                "for nothing; take 3 latents or more, or name pairs in the prior regions",
+                "for nothing; take 3 latents or more, or the prior regions",
                 chosen.outputs,
                 classes,
             )
-            part = self.model_copy(update={"weight": 0.0})
-        return ReadPathsTerm(part, chosen.name, pairs, (classes, chosen.outputs), context)
+            part = part.model_copy(update={"weight": 0.0})
+        return PathsTerm(part, chosen, classes, context)
 
 
-def _regions(context: Context, where: str) -> tuple[str, RegionsModule]:
-    """The latent whose prior is divided into regions, and that prior."""
-    for block in context.model.latents:
-        if isinstance(block.prior, RegionsModule):
-            return block.name, block.prior
-    raise InputError(
-        f"{where}: no latent has a prior of regions; write gaussian: {{prior: {{regions: {{}}}}}}"
-    )
+def _laid_out(block: Block, attribute: str) -> bool:
+    """Whether the prior of a latent gives each class of the attribute a region."""
+    return isinstance(block.prior, RegionsModule) and block.prior.attribute == attribute
