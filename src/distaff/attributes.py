@@ -7,6 +7,7 @@ A label is what a user writes ("heart", 3); its number is what a model computes 
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -125,8 +126,9 @@ class Attribute(BaseModel):
     def _index_of(self, text: str, number: float) -> int | None:
         """Return the class of a label: of the same text, else the only one of the same number."""
         texts, numbers = _lookup(self.values)
-        if text in texts:
-            return texts[text]
+        for written in (text, unicodedata.normalize("NFC", text)):
+            if written in texts:
+                return texts[written]
         return None if math.isnan(number) else numbers.get(number)
 
     def _hint(self, text: str, number: float) -> str:
@@ -227,7 +229,9 @@ class AttributeTable:
 @cache
 def _lookup(values: tuple[str | int | float, ...]) -> tuple[dict[str, int], dict[float, int]]:
     """Return the class of each label by its text, and by its number where no other label has that number."""
-    texts = {str(value): index for index, value in enumerate(values)}
+    # Accents have two forms, of which people type one and some systems write the other.
+    texts = {unicodedata.normalize("NFC", str(value)): index for index, value in enumerate(values)}
+    texts |= {str(value): index for index, value in enumerate(values)}
     numbers = [_number(str(value)) for value in values]
     counts = Counter(numbers)
     return texts, {each: index for index, each in enumerate(numbers) if counts[each] == 1}

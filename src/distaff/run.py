@@ -29,7 +29,17 @@ from torch import nn
 
 from distaff._version import __version__
 from distaff.attributes import Attribute
-from distaff.data import Comparison, Data, Dataset, Fingerprint, Split, compare, find_source, fingerprint
+from distaff.data import (
+    Comparison,
+    Data,
+    DataOptions,
+    Dataset,
+    Fingerprint,
+    Split,
+    compare,
+    find_source,
+    fingerprint,
+)
 from distaff.data import load as load_data
 from distaff.errors import InputError
 from distaff.files import atomic_write
@@ -104,7 +114,9 @@ class Run:
             )
 
     @cached_property
-    def _attributes(self) -> tuple[tuple[int, int, int], tuple[Attribute, ...], int, float | None]:
+    def _attributes(
+        self,
+    ) -> tuple[tuple[int, int, int], tuple[Attribute, ...], int, float | None, str | None]:
         path = self.path / "attributes.json"
         try:
             raw = json.loads(self._read(path))
@@ -112,9 +124,11 @@ class Run:
             attributes = tuple(Attribute.model_validate(each) for each in raw["attributes"])
             images, white = int(raw["training_images"]), raw.get("white")
             white = None if white is None else float(white)
+            place = raw.get("place")
+            place = None if place is None else str(place)
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: damaged: {str(error).splitlines()[0]}") from None
-        return (channels, height, width), attributes, images, white
+        return (channels, height, width), attributes, images, white, place
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -261,7 +275,7 @@ class Run:
         if self.data is not None and given is None:
             return self.data
         self._refuse_missing("source")
-        options = self.recipe.data
+        options = self._where_it_lies(self.recipe.data)
         dataset = load_data(options, given=given, like=self.attributes)
         if dataset.images.shape[1:] != self.image_shape:
             raise InputError(
@@ -272,6 +286,16 @@ class Run:
             return dataset
         difference = compare(self.fingerprint, fingerprint(dataset))
         return dataset if difference.same else _without_seen(dataset, difference)
+
+    def _where_it_lies(self, options: DataOptions) -> DataOptions:
+        """Return the options with the path of the images as it is from here, whichever folder this is."""
+        place = self._attributes[4]
+        if not place or not (self.path / place).exists():
+            return options
+        path, here = self.path / place, Path(options.source)
+        if here.exists() and here.samefile(path):
+            return options
+        return options.model_copy(update={"source": os.path.relpath(path)})
 
     def knows(self, dataset: Dataset) -> bool:
         """Tell whether some images of a dataset are among those that the run was given."""
@@ -359,6 +383,7 @@ class Run:
                 "image_shape": list(shape),
                 "training_images": images,
                 "white": white,
+                "place": self._place(recipe.data.source),
                 "attributes": described,
             },
         )
@@ -370,6 +395,13 @@ class Run:
         if foreign:
             self.write_json("parts.json", {"parts": foreign})
         self.write("recipe.yaml", to_yaml(recipe).encode())
+
+    def _place(self, source: str) -> str | None:
+        """Return where images lie from the run's folder, if their path was not absolute."""
+        path = Path(source)
+        if source.partition(":")[0] in FAMILIES["source"] or path.is_absolute() or not path.exists():
+            return None
+        return os.path.relpath(path, self.path)
 
     def write_weights(self, vae: VAE, objective: Objective) -> None:
         """Write model.safetensors."""

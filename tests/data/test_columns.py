@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distaff.data import DataOptions
-from distaff.data._columns import MISSING, read_columns
+from distaff.data._columns import MISSING, as_texts, read_columns
 from distaff.errors import InputError
 
 
@@ -330,3 +330,80 @@ def test_infinite_numbers_are_refused(column):
 
 def test_no_columns_make_an_empty_table():
     assert read_columns({}, 4, "here", DataOptions(source="x")).attributes.values.shape == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "period", "values", "steps"),
+    [
+        ([8, 18, 23, 0], 24, tuple(range(24)), [8, 18, 23, 0]),
+        ([1, 7, 9, 12], 12, tuple(range(1, 13)), [0, 6, 8, 11]),  # months, of which some never occur
+        ([0, 90, 270, 360], 360, (0, 90, 180, 270), [0, 1, 3, 0]),
+        ([-90, 0, 90, 180], 360, (-90, 0, 90, 180), [0, 1, 2, 3]),
+        ([15, 45, 345, np.nan], 360, tuple(range(15, 375, 30)), [0, 1, 11, np.nan]),
+    ],
+)
+def test_a_turn_is_as_long_as_the_period_says(numbers, period, values, steps):
+    attribute, found, notes = read("t", np.array(numbers, dtype=float), periods={"t": period})
+    assert (attribute.kind, attribute.values, attribute.period) == ("circular", values, len(values))
+    np.testing.assert_array_equal(found, steps)
+    assert ("360 is read as 0" in " ".join(notes)) == (360 in numbers)
+
+
+def test_a_turn_of_unknown_length_is_told():
+    [note] = read("hour", [8, 9, 11, 18], kinds={"hour": "circular"})[2]
+    told = "hour: a turn is taken as the 4 values that occur, 18 beside 8, though they are not evenly spaced"
+    assert note == f"{told}; data.periods says how long a turn is"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "says"),
+    [
+        ("hour", {"kinds": {"hour": "ordinal"}, "periods": {"hour": 24}}, "hour is ordinal by data.kinds"),
+        ("hour", {"periods": {"our": 24}}, "data.periods: unknown column 'our'; did you mean 'hour'"),
+        ("minute", {"periods": {"minute": 1440}}, "1,440 steps in a turn of 1440; round it to 1,000 at most"),
+    ],
+)
+def test_periods_that_do_not_fit_are_refused(name, settings, says):
+    with pytest.raises(InputError, match=re.escape(says)):
+        read(name, np.arange(60), **settings)
+
+
+def test_numbers_that_float32_cannot_tell_apart_are_told():
+    seconds = 1_700_000_000.0 + np.arange(60)
+    assert read("ts", seconds) == "60 different numbers are 1 as float32; subtract 1700000000 from all"
+    notes = read("date", 20230101.0 + np.arange(60))[2]
+    assert notes == ("date: 60 different numbers are 31 as float32; subtract 20230101 from all",)
+    assert not read("x", np.random.default_rng(0).random(100_000))[2]
+
+
+@pytest.mark.parametrize("name", ["id", "person_id", "Unnamed: 0", "index"])
+def test_numbers_that_count_the_images_are_no_labels(name):
+    assert "an id and no label" in read(name, np.arange(60))
+    assert read(name, np.arange(60), kinds={name: "continuous"})[0].kind == "continuous"
+    assert read(name, np.arange(60) // 2)[0].size == 30
+    assert read("grid", np.arange(60))[0].kind == "continuous"
+
+
+def test_a_cell_too_long_for_a_class_costs_no_memory_and_is_told():
+    column = as_texts(["1 3 10 5"] * 5999 + ["1 3 10 5 " * 12_000])
+    assert column.nbytes < 1e6
+    told = "cells of up to 108,000 characters are notes or encodings and no labels"
+    assert read("pixels", column) == told
+    assert as_texts(["a", "bc"]).dtype == np.dtype("<U2")
+
+
+def test_cells_that_are_called_missing_and_never_occur_are_told():
+    notes = read("answer", ["yes", "no", "maybe"], missing={"answer": ["nope", "maybe"]})[2]
+    assert notes == (
+        "answer: read as missing labels: 'maybe' (1)",
+        "answer: no cell is 'nope', which data.missing names",
+    )
+    with pytest.raises(ValueError, match="answer: yes, no, true and false are texts in quotes only"):
+        DataOptions(source="x", missing={"answer": [False]})
+
+
+def test_a_unit_is_only_said_to_be_left_out_where_it_is():
+    assert read("dur", ["05 min", "10 min", "15 min"])[0].values == (5, 10, 15)
+    attribute, _, notes = read("ver", ["1.2.3 beta", "1.3.0 beta"])
+    assert (attribute.kind, notes) == ("categorical", ())
+    assert read("t", ["20,5 °C", "-3,25 °C"])[1].tolist() == [20.5, -3.25]

@@ -1,12 +1,15 @@
+import json
 import os
 import shutil
 import subprocess
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import distaff
 from distaff.data import _folder, load, read_images
 from distaff.errors import InputError
 
@@ -223,7 +226,7 @@ def test_nothing_but_damaged_images(tmp_path):
         (["file_name,label", "0.png,a", "1.png"], "row 3 has 1 cells where the first has 2"),
         (["file_name,label,label", "0.png,a,b"], "two columns are called 'label'"),
         (["file_name,label", "../0.png,a"], "must be a path inside the folder"),
-        (["file_name,label", "/0.png,a"], "must be a path inside the folder"),
+        (["file_name,label", "/elsewhere/9.png,a"], "must be a path inside the folder"),
         (["file_name,label", ",a"], "row 2 names no image in the column 'file_name'; fill the cell"),
         (["file_name,label", '"0.png,a'], "not CSV"),
         (["file_name,score", "0.png,inf", "1.png,2"], "column 'score' holds an infinite number in 0.png"),
@@ -287,3 +290,123 @@ def test_films_and_pages_of_which_the_first_is_read_are_told(tmp_path, suffix):
     for _ in range(2):  # Decoded, and then taken from where they are kept.
         notes = load(str(tmp_path)).notes
         assert "3 files hold several images or pages, of which the first alone is read" in notes
+
+
+def table(folder, head, row, n=60):
+    """Write images and a table of them: the cells of image i are `row(i)`."""
+    for i in range(n):
+        image(folder / f"{i}.png", i)
+    lines = [head, *(f"{i}.png,{row(i)}" for i in range(n))]
+    (folder / "labels.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_runs_beside_the_images_are_no_data(classes):
+    before = load(classes)
+    run = distaff.train("vae", data=classes, steps=2, out=classes / "runs" / "mine", progress=False)
+    after = load(classes)
+    assert after.names == before.names
+    assert after.attributes.names == before.attributes.names
+    assert any("left out the folder runs/mine: a run of distaff" in note for note in after.notes)
+    assert run.dataset().names == before.names
+
+
+def test_frames_follow_one_another_by_their_numbers(tmp_path):
+    for i in range(1, 25):
+        image(tmp_path / f"frame_{i}.png", i)
+    assert load(tmp_path).names[:11] == tuple(f"frame_{i}.png" for i in range(1, 12))
+
+
+def test_what_a_split_column_leaves_open_is_told(tmp_path):
+    dataset = load(
+        table(tmp_path, "file,split,kind", lambda i: f"{('train', 'train', '', 'test')[i % 4]},{i % 3}")
+    )
+    assert "the column 'split' is the split; 15 images without a part are trained on" in dataset.notes
+    shutil.rmtree(tmp_path)
+    dataset = load(table(tmp_path, "file,split,kind", lambda i: f"train,{i % 3}"))
+    assert "the column 'split' is the split; valid and test are drawn" in dataset.notes
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("is_train", "01"),
+        ("Usage", ("Training", "PrivateTest")),
+        ("phase", ("train", "eval")),
+        ("fold", ("train", "holdout")),
+    ],
+)
+def test_what_sounds_like_a_split_and_is_none_is_told(tmp_path, name, cells):
+    dataset = load(table(tmp_path, f"file,{name},kind", lambda i: f"{cells[i % 2]},{i % 3}"))
+    assert any(note.startswith(f"{name}: read as labels and no split") for note in dataset.notes)
+
+
+def test_a_class_without_a_training_image_is_told(tmp_path):
+    for part, kinds in (("train", ("cat", "dog")), ("test", ("cat", "bird"))):
+        for kind in kinds:
+            for i in range(12):
+                image(tmp_path / part / kind / f"{i}.png", hash((part, kind, i)) % 1000)
+    assert "label: no training image has 'bird'" in load(tmp_path).notes
+
+
+def test_images_of_two_scales_that_become_black_are_told(tmp_path):
+    grey = np.random.default_rng(0).integers(1, 240, (24, 12, 12))
+    for i, pixels in enumerate(grey):
+        if i % 2:
+            Image.fromarray((pixels / 255).astype(np.float32)).save(tmp_path / f"{i}.tif")
+        else:
+            Image.fromarray((pixels * 257).astype(np.uint16)).save(tmp_path / f"{i}.png")
+    notes = " ".join(load(tmp_path).notes)
+    assert "12 images are wholly black where 65535 is white; save all on one scale" in notes
+
+
+def test_lines_of_json_end_at_line_feeds_alone(tmp_path):
+    for i in range(12):
+        image(tmp_path / f"{i}.png", i)
+    lines = [
+        json.dumps(
+            {
+                "file_name": f"{i}.png",
+                "kind": "ab"[i % 2],
+                "note": "one\u2028two\x85three" if i == 3 else "ok",
+            },
+            ensure_ascii=False,
+        )
+        for i in range(12)
+    ]
+    (tmp_path / "metadata.jsonl").write_text("\r\n".join(lines), encoding="utf-8", newline="")
+    assert load(tmp_path).attributes.get("kind").values == ("a", "b")
+
+
+@pytest.mark.parametrize("written", ["/{}", "https://here.org/files/{}", "file:///data/{}"])
+def test_paths_of_elsewhere_are_found_by_their_end(tmp_path, written):
+    for i in range(12):
+        image(tmp_path / f"{i}.png", i)
+    lines = ["image,kind", *(f"{written.format(f'{i}.png')},{'ab'[i % 2]}" for i in range(12))]
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    assert load(tmp_path).attributes.names == ("kind",)
+
+
+def test_accents_may_be_written_in_either_form(tmp_path):
+    for kind in ("Äpfel", "Möhren"):
+        for i in range(10):
+            image(tmp_path / unicodedata.normalize("NFD", kind) / f"{i}.png", i)
+    attribute = load(tmp_path).attributes.get("label")
+    for form in ("NFC", "NFD"):
+        assert attribute.encode(unicodedata.normalize(form, "Äpfel")) == 0
+
+
+def test_a_run_finds_its_images_from_any_folder(tmp_path, monkeypatch):
+    for place, seed in (("a", 0), ("b", 100)):
+        for i in range(40):
+            image(tmp_path / place / "images" / f"{i}.png", seed + i)
+    monkeypatch.chdir(tmp_path / "a")
+    run = distaff.train("vae", data="images", steps=2, out="run", progress=False)
+    pixels = run.dataset().images.take(np.arange(40))
+    for place in ("b", "."):
+        monkeypatch.chdir(tmp_path / place)
+        found = distaff.Run.open(tmp_path / "a" / "run").dataset()
+        np.testing.assert_array_equal(found.images.take(np.arange(40)), pixels)
+    (tmp_path / "a").rename(tmp_path / "c")
+    again = distaff.Run.open(tmp_path / "c" / "run").dataset()
+    np.testing.assert_array_equal(again.images.take(np.arange(40)), pixels)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distaff.cli._console import WIDTH, Imports, described, row, tell
-from distaff.errors import InputError, nearest
+from distaff.errors import InputError, nearest, printable
 
 if TYPE_CHECKING:
     from distaff.metrics import Metric
 
 
-COLUMN, SHOWN = 25, 8
-"""Where descriptions begin; how many classes are shown."""
+COLUMN, SHOWN, LONGEST = 25, 8, 40
+"""Where descriptions begin; how many classes are shown, and how many characters of each."""
 _COSTS = {
     "cheap": "below a second for 10,000 points",
     "seconds": "seconds for 10,000 points",
@@ -68,11 +68,12 @@ def _tell_content(source: str) -> None:
         known = known[~np.isnan(known)]
         if each.size:
             counts = np.bincount(known.astype(int), minlength=each.size)
-            shown = [f"{each.values[place]} ({counts[place]:,})" for place in range(min(each.size, SHOWN))]
+            names = [printable(value)[:LONGEST] for value in each.values[:SHOWN]]
+            shown = [f"{value} ({count:,})" for value, count in zip(names, counts, strict=False)]
             about = f"{each.kind}, {each.size} classes: {', '.join(shown)}{', ...' * (each.size > SHOWN)}"
         else:
-            about = f"{each.kind}, {known.min():g} to {known.max():g}"
-        tell(row(f"  {each.name}", f"{about}; {gaps:,} missing" if gaps else about, column=column))
+            about = f"{each.kind}, {known.min():.9g} to {known.max():.9g}"
+        tell(row(f"  {printable(each.name)}", f"{about}; {gaps:,} missing" if gaps else about, column=column))
     for note in dataset.notes:
         tell(f"note: {note}")
 

@@ -6,6 +6,7 @@ Names of folders are classes, whatever they look like. In a table or an array:
 - Whole numbers of at most 50 different values are classes: categorical if they are 0 and 1, or -1 and 1, or
   if the column is called label, class, digit or the like; else ordinal. Under such a name more of them are
   classes too. Numbers with leading zeros are texts, as are whole numbers that a float cannot hold.
+- Whole numbers that count the images under a name such as id are no labels.
 - Other numbers are continuous, also in per cent, in money, or with one unit after a space.
 - Missing are empty cells, NaN, and the spellings of MISSING, unless `data.missing` gives others. -1 is
   missing only under a name such as label, beside the classes 0, 1, ..., K - 1 of at least three: elsewhere it
@@ -49,16 +50,25 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)"
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
+LEADING_ZEROS = re.compile(r"^([+-]?)0+(?=\d)")
 THOUSANDS_AND_PART = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+")
 COMMA_FOR_POINT = str.maketrans(",.", ".,")
 LONG = re.compile(r"[+-]?\d{16,}")
 WITH_UNIT = re.compile(
-    r"(?P<before>[$€£¥]?)\s*(?P<number>[+-]?[\d.,]*\d)(?P<after>\s*%|\s*[$€£¥°]|\s+[^\W\d]\S*|)"
+    r"(?P<before>[$€£¥]?)\s*(?P<number>[+-]?[\d.,]*\d)(?P<after>\s*%|\s*[$€£¥]|\s*°[^\W\d]?|\s+[^\W\d]\S*|)"
 )
 EXACT = 10**15
 """Whole numbers below it are all different as floats; LONG are the texts of others."""
 IDS = 20
 """Texts of which more are no classes if nearly every image has its own."""
+COUNTS = re.compile(r"(.*[ _.-])?(id|idx|index|no|nr|number)|unnamed: *\d+", re.IGNORECASE)
+"""What a column is called whose numbers count the images; pandas calls a column without a name so."""
+LONGEST = 256
+"""Characters of a class at most: longer texts are notes, or encode something."""
+COARSE = 1e-3
+"""Steps of float32, in standard deviations of the numbers, that are too large for them."""
+STEPS = 1000
+"""Classes of a turn at most."""
 SEVERAL = re.compile(r"\s*[|;,]\s*")
 """What parts the classes of a cell that names several."""
 
@@ -70,6 +80,15 @@ class Labels:
     attributes: AttributeTable
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+
+
+def as_texts(cells: Sequence[str]) -> Column:
+    """Return cells as texts [n], or as objects where one is too long to be a label.
+
+    NumPy gives each cell of an array of texts the length of the longest.
+    """
+    longest = max(map(len, cells), default=0)
+    return np.array(cells, dtype=str if longest <= LONGEST else object)
 
 
 class Uninformative(Exception):  # noqa: N818 - no mistake of anybody's
@@ -109,6 +128,7 @@ def read_columns(
     for option, given in (
         ("attributes", options.attributes or ()),
         ("kinds", options.kinds),
+        ("periods", options.periods),
         ("missing", options.missing),
     ):
         unknown = next((name for name in given if name not in columns), None)
@@ -149,6 +169,11 @@ class _Reader:
         self.name, self.names = name, names
         self.kind: Kind | None = options.kinds.get(name, "categorical" if always else None)
         self.always = always and self.kind == "categorical"
+        self.period = options.periods.get(name)
+        if self.period is not None:
+            if name in options.kinds and self.kind != "circular":
+                raise InputError(f"data.periods: {name} is {self.kind} by data.kinds; a turn is circular")
+            self.kind = "circular"
         self.missing = frozenset(options.missing[name]) | {""} if name in options.missing else MISSING
         self.own_missing = name in options.missing
         self.notes: list[str] = []
@@ -160,6 +185,9 @@ class _Reader:
             Uninformative: nothing but missing cells, one value alone, or texts that are nearly all different.
             InputError: an infinite number, or cells that do not fit the kind that the user wrote.
         """
+        if column.dtype.kind == "O":
+            longest = max(map(len, column))
+            raise Uninformative(f"cells of up to {longest:,} characters are notes or encodings and no labels")
         if column.dtype.kind == "b":
             column = column.astype(str)
         if column.dtype.kind == "S":
@@ -178,6 +206,10 @@ class _Reader:
         if spelled:
             cells = ", ".join(f"{text!r} ({count:,})" for text, count in spelled.most_common(5))
             self.notes.append(f"read as missing labels: {cells}")
+        if self.own_missing:
+            never = sorted(self.missing - {""} - set(spelled))
+            if never:
+                self.notes.append(f"no cell is {never[0]!r}, which data.missing names")
         known = np.unique(texts[~missing])
         numbers = None if self.always else self._as_numbers(known)
         if numbers is None:
@@ -222,8 +254,11 @@ class _Reader:
         units = {(each["before"], each["after"].strip()) if each else None for each in parts}
         unit = units.pop() if len(units) == 1 else None
         if unit is not None and any(unit):
-            self.notes.append(f"the unit of {str(known[0])!r} is left out, so that labels are numbers")
-            return self._as_numbers(np.array([each["number"] for each in parts if each], dtype=str))
+            bare = [LEADING_ZEROS.sub(r"\1", each["number"]) for each in parts if each]
+            numbers = self._as_numbers(np.array(bare, dtype=str))
+            if numbers is not None:
+                self.notes.append(f"the unit of {str(known[0])!r} is left out, so that labels are numbers")
+            return numbers
         for written in (known.tolist(), [text.translate(COMMA_FOR_POINT) for text in known]):
             found = [text for text in written if THOUSANDS_AND_PART.fullmatch(text)]
             bare = [text.replace(",", "") for text in written]
@@ -283,6 +318,10 @@ class _Reader:
         if self.kind is None:
             numbers, different = self._without_unknown(numbers, different, whole and named)
             self._check_informative(len(different), [f"{value:g}" for value in different])
+            if whole and len(different) > IDS and self._counts_images(numbers, different):
+                raise Uninformative(
+                    "each image has its own number: an id and no label (data.kinds can say that it is one)"
+                )
             most = max(CLASSES, int((~np.isnan(numbers)).sum()) // 2) if named else CLASSES
             if not whole or len(different) > most:
                 kind: Kind = "continuous"
@@ -299,16 +338,55 @@ class _Reader:
                 )
         if kind == "continuous":
             return self._continuous(numbers)
+        if kind == "circular":
+            return self._circular(numbers, different)
         labels = tuple(int(value) if whole else float(value) for value in different)
         values = np.where(np.isnan(numbers), np.nan, np.searchsorted(different, numbers)).astype(np.float32)
-        period = float(len(labels)) if kind == "circular" else None
-        return Attribute(name=self.name, kind=kind, values=labels, period=period), values
+        return Attribute(name=self.name, kind=kind, values=labels), values
+
+    def _circular(self, numbers: Numbers, different: Numbers) -> tuple[Attribute, npt.NDArray[np.float32]]:
+        """Return whole numbers as steps of a turn: of the period that was written, else those that occur."""
+        low, high = int(different[0]), int(different[-1])
+        if self.period is None:
+            labels = tuple(int(value) for value in different)
+            steps = np.searchsorted(different, numbers)
+            told = f"a turn is taken as the {len(labels):,} values that occur, {high} beside {low}"
+            uneven = ", though they are not evenly spaced" if len(set(np.diff(different))) > 1 else ""
+            self.notes.append(f"{told}{uneven}; data.periods says how long a turn is")
+        else:
+            step = int(np.gcd.reduce([self.period, *(int(each) - low for each in different)]))
+            size = self.period // step
+            if size > STEPS:
+                told = f"has {size:,} steps in a turn of {self.period}"
+                raise InputError(f"{told}; round it to {STEPS:,} at most")
+            first = low if low < 0 else low % step
+            if first == 0 and different[0] > 0 and high == self.period:
+                first = step  # As months are counted.
+            labels = tuple(first + step * place for place in range(size))
+            steps = np.rint((np.nan_to_num(numbers) - first) / step) % size
+            over = different[(different < labels[0]) | (different > labels[-1])]
+            if len(over):
+                same = labels[int((over[0] - first) / step) % size]
+                self.notes.append(f"{over[0]:g} is read as {same}, one turn of {self.period} away")
+        values = np.where(np.isnan(numbers), np.nan, steps).astype(np.float32)
+        attribute = Attribute(name=self.name, kind="circular", values=labels, period=float(len(labels)))
+        return attribute, values
+
+    def _counts_images(self, numbers: Numbers, different: Numbers) -> bool:
+        return bool(COUNTS.fullmatch(self.name)) and len(different) == int((~np.isnan(numbers)).sum())
 
     def _continuous(self, numbers: Numbers) -> tuple[Attribute, npt.NDArray[np.float32]]:
         values = numbers.astype(np.float32)
         if np.isinf(values).any():
             raise InputError(f"holds {np.nanmax(np.abs(numbers)):g}, which is too large for a float32")
         known = numbers[~np.isnan(numbers)]
+        before, after = len(np.unique(known)), len(np.unique(values[~np.isnan(numbers)]))
+        if after < before and np.spacing(np.float32(np.abs(known).max())) > COARSE * known.std():
+            lost = f"{before:,} different numbers are {after:,} as float32"
+            advice = f"{lost}; subtract {known.min():.15g} from all"
+            if after == 1:
+                raise Uninformative(advice)
+            self.notes.append(advice)
         attribute = Attribute(
             name=self.name,
             kind="continuous",

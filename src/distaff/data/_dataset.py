@@ -302,6 +302,10 @@ def _nothing_to_learn(labels: AttributeTable, train: Rows) -> list[str]:
     notes = []
     for attribute, values in zip(labels.attributes, labels.values[train].T, strict=True):
         known = values[~np.isnan(values)]
+        unseen = [attribute.label(each) for each in range(attribute.size) if each not in known]
+        if 0 < len(unseen) < attribute.size and attribute.kind == "categorical":
+            shown = ", ".join(map(repr, unseen[:3])) + ", ..." * (len(unseen) > 3)
+            notes.append(f"{attribute.name}: no training image has {shown}")
         if not len(known):
             notes.append(f"{attribute.name}: none of the {len(train):,} training images has a label")
         elif attribute.size > 1 and (known == known[0]).all():

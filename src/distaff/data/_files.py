@@ -32,6 +32,8 @@ MASKS = frozenset({"mask", "masks", "segmentation", "segmentations", "groundtrut
 MASKED = frozenset(
     {"image", "images", "img", "imgs", "input", "inputs", "jpegimages", "original", "originals"}
 )
+RUN = frozenset({"recipe.yaml", "attributes.json", "environment.json"})
+"""Files of a run's folder, whose figures are no data."""
 DEEPEST = 100
 """Folders within folders that are gone into."""
 JUNK = frozenset({"__MACOSX"})
@@ -49,6 +51,7 @@ class Tree:
         hidden: paths of hidden files, and of the hidden folders that were not looked into.
         again: folders that are links to one that was listed before.
         empty: folders without images at any depth.
+        runs: folders of runs that were trained here.
     """
 
     images: list[str] = field(default_factory=list)
@@ -57,6 +60,7 @@ class Tree:
     hidden: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
 
 
 def list_tree(root: Path) -> Tree:
@@ -102,7 +106,11 @@ def _add(tree: Tree, folder: Path, prefix: str, visited: set[Path]) -> int:
         raise InputError(f"{folder}: more than {DEEPEST} folders deep; give the folder of the images")
     visited.add(folder.resolve())
     with os.scandir(folder) as entries:
-        children = sorted((entry.name, entry.is_dir()) for entry in entries)
+        children = [(entry.name, entry.is_dir()) for entry in entries]
+    if prefix and {name for name, _ in children} >= RUN:
+        tree.runs.append(prefix.rstrip("/"))
+        return 0
+    children.sort(key=lambda child: in_number_order(child[0]))
     count = 0
     for name, _ in (child for child in children if not child[1]):
         if is_hidden(name):
@@ -121,9 +129,19 @@ def _add(tree: Tree, folder: Path, prefix: str, visited: set[Path]) -> int:
         else:
             inside = _add(tree, folder / name, f"{prefix}{name}/", visited)
             count += inside
-            if not inside:
+            if not inside and prefix + name not in tree.runs:
                 tree.empty.append(prefix + name)
     return count
+
+
+def in_number_order(name: str) -> tuple[list[tuple[str, int]], str]:
+    """Return what a name is sorted by, so that frame 2 comes before frame 10.
+
+    >>> sorted(["f10.png", "f2.png", "f1.png"], key=in_number_order)
+    ['f1.png', 'f2.png', 'f10.png']
+    """
+    parts = re.findall(r"(\D*)(\d*)", name)
+    return [(text, int(digits or -1)) for text, digits in parts], name
 
 
 def enter(root: Path) -> Path:

@@ -119,12 +119,12 @@ def _decode(
     """Decode and keep the images, their digests, and what is to say about them."""
     digests = np.zeros(len(paths), dtype=np.uint64)
     bad: list[int] = []
-    binary = several = 0
+    binary = several = black = 0
 
     def chunks() -> Iterator[Bytes]:
-        nonlocal binary, several
+        nonlocal binary, several, black
         bad.clear()
-        binary = several = 0
+        binary = several = black = 0
         blank = np.zeros(plan.shape, dtype=np.uint8)
         for start in range(0, len(paths), CHUNK):
             _cache.tell(f"decoding images: {start / len(paths):.0%}")
@@ -136,6 +136,7 @@ def _decode(
                     digests[index] = each.digest
                     binary += each.binary
                     several += each.several
+                    black += each.black
             yield np.stack([blank if each is None else each.pixels for each in decoded])
 
     array = _cache.make(name, (len(paths), *plan.shape), chunks)
@@ -144,6 +145,11 @@ def _decode(
         notes.append(f"{binary:,} images hold only the values 0 and 1, which were read as black and white")
     if several:
         notes.append(f"{several:,} files hold several images or pages, of which the first alone is read")
+    if black:
+        notes.append(
+            f"{black:,} images are wholly black where {plan.white:g} is white; save all on one scale, or "
+            "set data.white"
+        )
     about = json.dumps({"notes": notes, "bad": bad, "white": plan.white}).encode()
     written = np.frombuffer(about, dtype=np.uint8)
     marks = digests.view(np.uint8).reshape(-1, 8)
@@ -265,7 +271,7 @@ def _key(paths: Sequence[Path], options: DataOptions) -> str:
     """Return a name for what decoded images depend on: every file's path, size and time, and the options."""
     digest = hashlib.sha256()
     wanted = (options.image_size, options.crop, options.channels, options.skip_bad, options.white)
-    digest.update(repr((4, *wanted)).encode())
+    digest.update(repr((5, *wanted)).encode())
     for path in paths:
         try:
             status = path.stat()

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from distaff.data._arrays import CHUNK, Member, channels_first, scale_of, unflattened, white_of_array
 from distaff.data._cache import tell
-from distaff.data._columns import LABELS, Column, Labels, read_columns
+from distaff.data._columns import LABELS, Column, Labels, as_texts, read_columns
 from distaff.data._folder import listed
 from distaff.data._image_files import BROKEN, plain_pixels
 from distaff.data._images import ArrayImages, Bytes, Rows
@@ -273,7 +273,7 @@ def _column(values: Any) -> npt.NDArray[Any] | None:
     if any(map(_is_nested, array.reshape(-1))):
         return None
     texts = [_cell(each) for each in array.reshape(-1)]
-    return np.array(texts, dtype=str).reshape(array.shape)
+    return as_texts(texts).reshape(array.shape)
 
 
 def _is_nested(value: Any) -> bool:

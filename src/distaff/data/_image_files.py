@@ -71,12 +71,14 @@ class Decoded:
         digest: what it is known by, of its pixels at their own size.
         binary: its file holds bytes, but only 0 and 1, which were read as black and white.
         several: its file holds other images behind it.
+        black: its file has more than 8 bits a pixel and something in it, of which nothing is left.
     """
 
     pixels: Bytes
     digest: int
     binary: bool
     several: bool = False
+    black: bool = False
 
 
 def read_images(
@@ -215,7 +217,8 @@ def decode(
     with _open(path, content) as image:
         several = image.format in PAGED and getattr(image, "n_frames", 1) > 1
         plain, identity, binary = _plain(image, shape[0], white)
-    return Decoded(_cut(plain, path, shape, crop), identity, binary, several)
+        black = _deep(image) and not plain.getbbox() and bool((np.asarray(image) > 0).any())
+    return Decoded(_cut(plain, path, shape, crop), identity, binary, several, black)
 
 
 def decode_opened(

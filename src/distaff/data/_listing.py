@@ -7,6 +7,7 @@ published split. Whatever is there and not used is named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from distaff.data._columns import Column, as_texts
 from distaff.data._files import PARTS, Tree, enter, is_hidden, is_table, list_tree, part_of, parts_of
 from distaff.data._image_files import SUFFIXES
 from distaff.data._images import Rows
@@ -28,6 +30,8 @@ SPLIT_COLUMNS = frozenset({"split", "partition", "subset", "set", "fold"})
 """Columns that are the split sooner than others of the same cells."""
 ORDER: tuple[Split, ...] = ("train", "valid", "test")
 """In which the parts are kept: a draw of some images depends on it."""
+FEW = 10
+"""Different cells of a column up to which it may be meant as a split."""
 ARRAYS = frozenset({".npz", ".npy"})
 METADATA = "metadata"
 LABEL = "label"
@@ -57,10 +61,10 @@ class Listing:
     notes: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
-    def columns(self) -> dict[str, npt.NDArray[np.str_]]:
+    def columns(self) -> dict[str, Column]:
         """Every column as texts [n], "" where missing, in the order of their first appearance."""
         names = list(dict.fromkeys(name for labels in self.labels for name in labels))
-        return {name: np.array([labels.get(name, "") for labels in self.labels], dtype=str) for name in names}
+        return {name: as_texts([labels.get(name, "") for labels in self.labels]) for name in names}
 
 
 def list_images(path: Path) -> list[Path]:
@@ -356,6 +360,7 @@ def _name_the_rest(listing: Listing, tree: Tree, used: set[str]) -> None:
         add(LeftOut.of("file", rest, "neither an image nor a table of a kind that is read"))
     for names, kind, reason in (
         (tree.hidden, "file", "hidden: the name begins with a dot, or an archive left it"),
+        (tree.runs, "folder", "a run of distaff, whose images are its own"),
         (tree.again, "folder", "a link to a folder that is listed already"),
         (tree.empty, "folder", "no images inside"),
     ):
@@ -371,17 +376,22 @@ def _split_by_column(listing: Listing) -> bool:
     columns = {
         name: [labels.get(name, "") for labels in listing.labels]
         for name in names
-        if name.lower() in SPLIT_COLUMNS or first.get(name, "").strip().lower() in words
+        if name.lower() in SPLIT_COLUMNS
+        or first.get(name, "").strip().lower() in words
+        or speaks_of_parts(name, first.get(name, ""))
     }
     found = split_of(columns)
     if found is None:
         listing.notes += no_split(columns)
         return False
     name, owners = found
-    for labels in listing.labels:
-        labels.pop(name, None)
+    empty = sum(not labels.pop(name, "").strip() for labels in listing.labels)
     _set_parts(listing, owners)
-    listing.notes.append(f"the column {name!r} is the split")
+    note = f"the column {name!r} is the split"
+    if empty:
+        note += f"; {empty:,} images without a part are trained on"
+    drawn = [part for part in ORDER if part not in owners]
+    listing.notes.append(f"{note}; {' and '.join(drawn)} are drawn" if len(drawn) > 1 else note)
     return True
 
 
@@ -419,6 +429,16 @@ def as_words(columns: Mapping[str, npt.NDArray[Any]]) -> dict[str, list[str]]:
     }
 
 
+def speaks_of_parts(*texts: str) -> bool:
+    """Tell whether a text has a word for a part of a split, also within another, as PrivateTest has.
+
+    >>> speaks_of_parts("is_train"), speaks_of_parts("contest")
+    (True, False)
+    """
+    words = [word.lower() for text in texts for word in re.findall("[A-Z]?[a-z]+|[A-Z]+", text)]
+    return any(word in PARTS or word in SPLIT_COLUMNS for word in words)
+
+
 def no_split(columns: Mapping[str, Sequence[str]]) -> list[str]:
     """Say of columns called as a split that name train, and other parts too, why they are labels.
 
@@ -426,10 +446,11 @@ def no_split(columns: Mapping[str, Sequence[str]]) -> list[str]:
     ["split: read as labels and no split, since 'holdout' is no part; train, valid and test are"]
     """
     notes = []
-    for name in (each for each in columns if each.lower() in SPLIT_COLUMNS):
-        cells = dict.fromkeys(cell.strip() for cell in columns[name] if cell.strip())
+    for name, column in columns.items():
+        cells = dict.fromkeys(cell.strip() for cell in column if cell.strip())
         odd = [cell for cell in cells if cell.lower() not in PARTS]
-        if odd and len(odd) < len(cells):
+        some = len(odd) < len(cells) and name.lower() in SPLIT_COLUMNS
+        if odd and len(cells) <= FEW and (some or speaks_of_parts(name, *cells)):
             what = "is no part; train, valid and test are"
             notes.append(f"{name}: read as labels and no split, since {odd[0][:40]!r} {what}")
     return notes

@@ -79,6 +79,9 @@ class DataOptions(Record):
     kinds: dict[str, Kind] = Field(
         {}, description="what the labels of an attribute are, where that is not read off them rightly"
     )
+    periods: dict[str, Annotated[int, Field(ge=2)]] = Field(
+        {}, description="how long a turn of a circular attribute is, in its own unit, such as 24 of hours"
+    )
     missing: dict[str, tuple[str, ...]] = Field(
         {}, description="which cells of a column mean that a label is missing, in place of the usual ones"
     )
@@ -108,6 +111,9 @@ class DataOptions(Record):
         listed = {
             name: cells if isinstance(cells, (list, tuple)) else [cells] for name, cells in given.items()
         }
+        for name, cells in listed.items():
+            if any(isinstance(cell, bool) for cell in cells):
+                raise ValueError(f'{name}: yes, no, true and false are texts in quotes only, as in "no"')
         return {name: tuple(str(cell) for cell in cells) for name, cells in listed.items()}
 
     @model_validator(mode="after")

@@ -130,7 +130,7 @@ def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 def _delimiter(text: str) -> str:
     """Return what parts the first line in most cells; a comma if nothing does."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in re.split(r"[\r\n]+", text) if line.strip()), "")
 
     def cells(delimiter: str) -> int:
         try:
@@ -144,7 +144,8 @@ def _delimiter(text: str) -> str:
 def _json_lines(path: Path, text: str) -> Sheet:
     sheet = Sheet(path, [])
     nested: dict[str, None] = {}
-    for line, written in enumerate(text.splitlines(), start=1):
+    # Only line feeds end a line of JSON: a text within may hold other marks that Python parts lines at.
+    for line, written in enumerate(text.split("\n"), start=1):
         if not written.strip():
             continue
         try:
@@ -160,7 +161,7 @@ def _json_lines(path: Path, text: str) -> Sheet:
             elif name.strip():
                 row[name.strip()] = "" if value is None else str(value)
         sheet.rows.append((line, row))
-    sheet.header = list(dict.fromkeys(name for _, row in sheet.rows for name in row))
+    sheet.header = list(dict.fromkeys(name for _, row in sheet.rows for name in row if name not in nested))
     if nested:
         reason = f"its cells in {path.name} are lists or objects, not one label"
         sheet.left_out.append(LeftOut.of("column", list(nested), reason))
@@ -192,12 +193,13 @@ class Finder:
             InputError: the cell is empty, leads outside the folder, or names several files.
         """
         name = unicodedata.normalize("NFC", cell.strip().replace("\\", "/"))
+        name = f"/{name.partition('://')[2]}" if "://" in name else name
         path = Path(name)
         if path.is_absolute() or PureWindowsPath(name).is_absolute():
             try:
                 name = path.resolve().relative_to(self.root.resolve()).as_posix()
             except ValueError:
-                ends = ("/".join(path.parts[start:]) for start in range(2, len(path.parts)))
+                ends = ("/".join(path.parts[start:]) for start in range(1, len(path.parts)))
                 name = next((end for end in ends if end.casefold() in self._known), "")
         name = os.path.normpath(name).replace(os.sep, "/") if name else ""
         if not name or name == "." or name.startswith("../") or name == "..":

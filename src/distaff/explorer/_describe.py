@@ -324,4 +324,4 @@ def without_place(source: str) -> str:
     `mnist:FOLDER` becomes `mnist`, and a path its last part.
     """
     name = source.partition(":")[0]
-    return name if name in FAMILIES["source"] else PurePath(source).name
+    return name if name in FAMILIES["source"] else PurePath(source).name or Path(source).resolve().name or "/"
