@@ -177,11 +177,19 @@ def import_parts(module: str) -> None:
 
     >>> import_parts("distaff.schedules")
     """
+    if not all(name.isidentifier() for name in module.split(".")):
+        name = module.removesuffix(".py").replace("/", ".").strip(".")
+        raise InputError(
+            f"import {module!r}: no name of a module; write it as in Python, such as {name or 'mine'}"
+        )
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
+        if module.endswith(".py") and error.name == module:
+            hint = module.removesuffix(".py")
+            raise InputError(f"import {module}: write the module without its suffix: {hint}") from None
         raise InputError(
             f"import {module}: there is no module {error.name!r}; run in its folder, or install its package"
         ) from None

@@ -99,9 +99,8 @@ def test_npz_holds_arrays(does, supervised):
         expected = model.encode(dataset.images.take(rows))
         np.testing.assert_allclose(arrays["codes"], expected, rtol=1e-3, atol=1e-6)
         assert arrays["latents"].tolist() == [each.label for each in model.latents]
-        assert arrays["digit (true)"].tolist() == [
-            str(int(each)) for each in dataset.attributes.column("digit")[rows]
-        ]
+        assert arrays["digit (true)"].tolist() == dataset.attributes.column("digit")[rows].tolist()
+        assert arrays["digit (true)"].dtype == arrays["digit"].dtype
 
 
 def test_parquet_holds_columns(does, supervised):
@@ -137,7 +136,7 @@ def test_labels_of_a_table_may_have_any_name(does, vae):
     does("encode", vae, "mine.npz", "--out", "codes.npz")
     with np.load("codes.npz") as arrays:
         assert arrays["codes"].shape == (40, 10)
-        assert arrays["codes (true)"].tolist() == [str(each % 3) for each in range(40)]
+        assert arrays["codes (true)"].tolist() == [each % 3 for each in range(40)]
 
 
 def test_a_latent_is_told_from_the_attribute_it_is_named_after(does, tiny, images):
@@ -165,3 +164,15 @@ def test_bad_input_is_one_line_and_nothing_is_written(fails, supervised, images,
     given = [word.replace("IMAGES", str(images)) for word in words]
     assert said in fails("encode", supervised, *given, *(() if "--out" in words else ("--out", "new.csv")))
     assert not list(Path().glob("new.*")) + list(Path().glob(".new.*"))
+
+
+def test_what_is_encoded_can_be_scored(does, fails, supervised):
+    does("encode", supervised, "digits", "--split", "test", "--out", "codes.npz")
+    told = does("score", "codes.npz", "codes.npz", "--metrics", "mig")
+    assert "digit:" in told or "digit (" in told
+    assert "factors are the labels that 'distaff encode' calls '(true)'" in told
+    does("encode", supervised, "digits", "--split", "test", "--out", "codes.csv")
+    assert does("score", "codes.npz", "codes.csv", "--metrics", "mig").count("mig") == told.count("mig")
+    assert "'distaff encode' writes codes alone to a .npz" in fails("score", "codes.csv", "codes.csv")
+    np.savez("two.npz", a=np.eye(3), b=np.eye(3))
+    assert "no array is called codes; there is: a, b" in fails("score", "two.npz", "codes.csv")

@@ -105,3 +105,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(fails, copied, arguments, 
 def test_a_run_must_be_a_run(fails, command, tmp_path):
     assert "no such run folder" in fails(command, "nowhere")
     assert "not a run folder" in fails(command, tmp_path)
+
+
+def test_metrics_that_are_asked_for_and_cannot_be_measured_end_in_an_error(fails, copied):
+    assert "nothing can be measured: elbo: " in fails("evaluate", copied, "--metrics", "elbo")

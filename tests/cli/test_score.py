@@ -175,7 +175,7 @@ def test_bad_arrays_of_codes(table, fails, name):
     [
         ("z.npy", b"", "damaged, or not an array that numpy.save wrote"),
         ("z.npy", b"\x93NUMPY\x01\x00", "damaged, or not an array that numpy.save wrote"),
-        ("z.txt", b"1", "expected a file that ends in .npy, .csv or .tsv"),
+        ("z.txt", b"1", "expected a file that ends in .npy, .npz, .csv or .tsv"),
         ("z.csv", b"", "empty; its first line names the columns"),
         ("z.csv", b"a,b\n1,2\n3\n", "row 3 has 1 cells where the first has 2"),
         ("z.csv", b"a,b\n1,x\n", "row 2, column 'b': 'x' is not a number"),

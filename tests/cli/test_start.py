@@ -246,3 +246,17 @@ def test_arguments_default_to_those_of_the_process(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["distaff", "--version"])
     assert _entry.main() == 0
     assert "distaff" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("module", "says"),
+    [
+        ("", "no name of a module"),
+        (".mine", "write it as in Python, such as mine"),
+        ("parts/mine.py", "write it as in Python, such as parts.mine"),
+        ("mine.py", "write the module without its suffix: mine"),
+    ],
+)
+def test_what_is_no_name_of_a_module_is_told(fails, own_folder, module, says):
+    (own_folder / "mine.py").write_text("")
+    assert says in fails("recipes", "--import", module)

@@ -59,11 +59,16 @@ def code_table(
         assert labels is not None
         values = labels.column(attribute.name)
         columns[free_name(f"{attribute.name} (true)", "label", columns)] = (
-            np.array(["" if np.isnan(value) else str(attribute.label(value)) for value in values], dtype=str)
-            if attribute.size
-            else values
+            _as_written(attribute, values) if attribute.size else values
         )
     return columns, codes
+
+
+def _as_written(attribute: Attribute, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """Return the labels of class indices [n], as texts where one is missing, which is then empty."""
+    if not np.isnan(values).any():
+        return np.array([attribute.label(value) for value in values])
+    return np.array(["" if np.isnan(value) else str(attribute.label(value)) for value in values], dtype=str)
 
 
 def free_name(name: str, what: str, taken: Collection[str]) -> str:

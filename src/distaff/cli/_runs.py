@@ -59,6 +59,11 @@ def evaluate(
     shown = {
         name: result["metrics"][name] for name in names or result["metrics"] if name in result["metrics"]
     }
+    if names and not shown:
+        reasons = "; ".join(
+            f"{name}: {result['left_out'][name]}" for name in names if name in result["left_out"]
+        )
+        raise InputError(f"{run}: nothing can be measured: {reasons}")
     settings = result["settings"]
     tell(f"{run}: {settings['test_images']:,} {settings['split']} images of {settings['data']}")
     console().print(metrics_table(shown))
@@ -222,7 +227,8 @@ def push(
 ) -> None:
     """Upload a run to the hub: weights, recipe, evaluation, a card, and its page as index.html.
 
-    Needs distaff[hub], and that you are logged in ('hf auth login', or HF_TOKEN). No checkpoint is uploaded.
+    Needs the extra 'hub' of distaff, and that you are logged in ('hf auth login', or HF_TOKEN). No checkpoint
+    is uploaded.
     """
     from distaff.hub import push as upload
 

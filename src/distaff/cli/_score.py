@@ -78,7 +78,7 @@ def encode(
 
 def score(
     codes: Annotated[
-        Path, typer.Argument(metavar="CODES", help="Codes, .npy, .csv or .tsv.", show_default=False)
+        Path, typer.Argument(metavar="CODES", help="Codes, .npy, .npz, .csv or .tsv.", show_default=False)
     ],
     factors: Annotated[
         Path,

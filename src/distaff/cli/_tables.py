@@ -23,8 +23,10 @@ from distaff.data import (
     SOURCES,
     Attribute,
     DataOptions,
+    LeftOut,
     ResizedImages,
     Sheet,
+    as_texts,
     changes,
     find,
     list_images,
@@ -34,6 +36,9 @@ from distaff.data import (
 )
 from distaff.errors import InputError, nearest
 from distaff.run import Run
+
+ABOUT, TRUE = ("file", "row", "split"), " (true)"
+"""Columns of 'distaff encode' that say which images these are; how it ends the names of true labels."""
 
 
 @dataclass(frozen=True)
@@ -134,11 +139,10 @@ def to_bytes_as(
     Raises:
         InputError: pyarrow, which writes .parquet, is not installed.
     """
-    about = ("file", "row", "split")
     if suffix == ".npz":
-        first = {name: columns[name] for name in columns if name in about}
+        first = {name: columns[name] for name in columns if name in ABOUT}
         return _npz({"codes": codes, "latents": np.array(latents), **first, **columns})
-    table = named_codes(columns, latents, codes, about)
+    table = named_codes(columns, latents, codes, ABOUT)
     return _csv(table) if suffix == ".csv" else _parquet(table)
 
 
@@ -200,6 +204,12 @@ class FactorColumns:
 
 def read_codes(path: Path) -> Array:
     """Read codes [points, codes]; InputError for whatever is not a table of numbers."""
+    if path.suffix.lower() == ".npz":
+        arrays = _load_several(path)
+        found = arrays.get("codes", next(iter(arrays.values())) if len(arrays) == 1 else None)
+        if found is None:
+            raise InputError(f"{path}: no array is called codes; there is: {', '.join(arrays)}")
+        return found
     if _is_array(path):
         return _load(path)
     sheet = _sheet(path)
@@ -214,7 +224,9 @@ def read_codes(path: Path) -> Array:
                 codes[place, k] = float(row.get(name, ""))
             except ValueError:
                 cell = row.get(name, "")
-                raise InputError(f"{path}: row {line}, column {name!r}: {cell!r} is not a number") from None
+                told = f"{path}: row {line}, column {name!r}: {cell!r} is not a number"
+                encoded = "; 'distaff encode' writes codes alone to a .npz" * (name in ABOUT)
+                raise InputError(told + encoded) from None
     return codes
 
 
@@ -233,11 +245,24 @@ def read_factors(path: Path, points: int) -> FactorColumns:
             raise InputError(f"{path}: must hold numbers or text, not {array.dtype}")
         columns = {f"factor {k}": column for k, column in enumerate(array.T)}
         rows = len(array)
+    elif path.suffix.lower() == ".npz":
+        arrays = _load_several(path)
+        others = {"codes", "latents", *ABOUT}
+        columns = {
+            name: each for name, each in arrays.items() if name not in others and each.shape == (points,)
+        }
+        rows = points
+        gone = [name for name in arrays if name not in columns]
+        notes += [str(LeftOut.of("array", gone, "not a factor with one value for each point"))] * bool(gone)
     else:
         sheet = _sheet(path)
         notes += map(str, sheet.left_out)
-        columns = {name: np.array([row.get(name, "") for _, row in sheet.rows]) for name in sheet.header}
+        columns = {name: as_texts([row.get(name, "") for _, row in sheet.rows]) for name in sheet.header}
         rows = len(sheet.rows)
+    true = {name.removesuffix(TRUE): each for name, each in columns.items() if name.endswith(TRUE)}
+    if true:
+        notes.append("factors are the labels that 'distaff encode' calls '(true)'")
+        columns = true
     if rows != points:
         raise InputError(f"{path}: {rows:,} rows of factors, but there are {points:,} rows of codes")
     read = read_columns(columns, points, str(path), DataOptions(source=str(path)))
@@ -260,14 +285,25 @@ def _values(attribute: Attribute, numbers: npt.NDArray[np.float32]) -> Array:
 
 
 def _is_array(path: Path) -> bool:
-    if path.suffix.lower() not in (".npy", ".csv", ".tsv"):
-        raise InputError(f"{path}: expected a file that ends in .npy, .csv or .tsv")
+    if path.suffix.lower() not in (".npy", ".npz", ".csv", ".tsv"):
+        raise InputError(f"{path}: expected a file that ends in .npy, .npz, .csv or .tsv")
     return path.suffix.lower() == ".npy"
 
 
 def _load(path: Path) -> Array:
+    first, *more = _load_several(path).values()
+    if more:
+        raise InputError(f"{path}: holds several arrays; save one with numpy.save")
+    return first
+
+
+def _load_several(path: Path) -> dict[str, Array]:
+    """Return the arrays of a .npz by their names, or the one of a .npy."""
     try:
         loaded = np.load(path, allow_pickle=False)
+        arrays = (
+            {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+        )
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or 'not an array'}") from None
     except (ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
@@ -276,9 +312,9 @@ def _load(path: Path) -> Array:
                 f"{path}: holds Python objects, which are never unpickled; save an array of numbers"
             ) from None
         raise InputError(f"{path}: damaged, or not an array that numpy.save wrote") from None
-    if not isinstance(loaded, np.ndarray):
-        raise InputError(f"{path}: holds several arrays; save one with numpy.save")
-    return loaded
+    if not arrays:
+        raise InputError(f"{path}: holds no array")
+    return arrays
 
 
 def _sheet(path: Path) -> Sheet:

@@ -4,7 +4,7 @@ from distaff.attributes import Attribute, AttributeTable, Folds, Kind
 from distaff.data import sprites
 from distaff.data._cache import cache_folder, telling
 from distaff.data._celeba import CelebA
-from distaff.data._columns import Labels, read_columns
+from distaff.data._columns import Labels, as_texts, read_columns
 from distaff.data._dataset import Dataset, find, load, name_of
 from distaff.data._folder import Folder, TableFile
 from distaff.data._given import Data, as_array
@@ -77,6 +77,7 @@ __all__ = [
     "Successors",
     "TableFile",
     "as_array",
+    "as_texts",
     "cache_folder",
     "changes",
     "compare",

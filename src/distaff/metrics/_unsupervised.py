@@ -146,7 +146,7 @@ def active_units(codes: ArrayLike, factors: ArrayLike | None = None, *, threshol
         InputError: fewer than two points, or a table that the checks refuse.
 
     >>> active_units([[0.0, 1.0], [1.0, 1.0]]).value
-    1
+    1.0
     """
     del factors
     table = check_codes(codes)
@@ -156,7 +156,7 @@ def active_units(codes: ArrayLike, factors: ArrayLike | None = None, *, threshol
     variance = np.where(moves, table.var(axis=0, ddof=1), 0)
     active = variance > threshold
     return Score(
-        int(active.sum()),
+        float(active.sum()),
         {"variance": variance, "active": active, "share": float(active.mean())},
         {"threshold": threshold},
     )
