@@ -86,6 +86,9 @@ def as_texts(cells: Sequence[str]) -> Column:
     """Return cells as texts [n], or as objects where one is too long to be a label.
 
     NumPy gives each cell of an array of texts the length of the longest.
+
+    >>> as_texts(["a", "bc"]).dtype, as_texts(["a", 300 * "b"]).dtype
+    (dtype('<U2'), dtype('O'))
     """
     longest = max(map(len, cells), default=0)
     return np.array(cells, dtype=str if longest <= LONGEST else object)
