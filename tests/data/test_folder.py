@@ -311,6 +311,17 @@ def test_runs_beside_the_images_are_no_data(classes):
     assert run.dataset().names == before.names
 
 
+def test_a_folder_is_entered_whether_or_not_runs_lie_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    table(tmp_path / "mine" / "photos", "file,kind", lambda i: "ab"[i % 2])
+    monkeypatch.chdir(tmp_path / "mine")
+    before = load(".")
+    assert before.attributes.names == ("kind",)
+    distaff.train("vae", data=".", steps=2, out="runs/one", progress=False)
+    after = load(".")
+    assert (after.names, after.attributes.names) == (before.names, before.attributes.names)
+
+
 def test_frames_follow_one_another_by_their_numbers(tmp_path):
     for i in range(1, 25):
         image(tmp_path / f"frame_{i}.png", i)

@@ -148,7 +148,7 @@ def enter(root: Path) -> Path:
     """Go into a folder that holds one folder alone, as unzipping leaves it; a class is not gone into."""
     for _ in range(8):
         children = [child for child in sorted(root.iterdir()) if not is_hidden(child.name)]
-        folders = [child for child in children if child.is_dir()]
+        folders = [child for child in children if child.is_dir() and not _is_of_runs(child)]
         files = [child.name for child in children if not child.is_dir()]
         if len(folders) != 1 or folders[0].name.lower() in PARTS:
             return root
@@ -163,6 +163,15 @@ def enter(root: Path) -> Path:
             return root
         root = folders[0]
     return root
+
+
+def _is_of_runs(folder: Path) -> bool:
+    """Tell whether a folder is a run, or holds runs and nothing else."""
+    children = [child for child in folder.iterdir() if not is_hidden(child.name)]
+    if {child.name for child in children} >= RUN:
+        return True
+    inner = [child for child in children if child.is_dir() and not child.is_symlink()]
+    return bool(children) and len(inner) == len(children) and all(map(_is_of_runs, inner))
 
 
 def part_of(name: str) -> Split | None:
