@@ -84,9 +84,7 @@ def test_a_first_session(tmp_path, monkeypatch):
     assert named.evaluate("attribute_accuracy")["metrics"]["attribute_accuracy"]["value"] > 0
     edited = named.model.edit(X[:4] / 16, attributes={"label": 3})  # 14
     assert edited.shape == (4, 8, 8)
-    np.testing.assert_array_equal(
-        named.codes("test")["label (true)"], y[named.codes("test")["row"]].astype(str)
-    )
+    np.testing.assert_array_equal(named.codes("test")["label (true)"], y[named.codes("test")["row"]])
 
     score = distaff.score(z, np.column_stack([y, y % 2]))  # 15
     assert score
