@@ -66,9 +66,8 @@ def code_table(
 
 def _as_written(attribute: Attribute, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
     """Return the labels of class indices [n], as texts where one is missing, which is then empty."""
-    if not np.isnan(values).any():
-        return np.array([attribute.label(value) for value in values])
-    return np.array(["" if np.isnan(value) else str(attribute.label(value)) for value in values], dtype=str)
+    labels = ["" if np.isnan(value) else attribute.label(value) for value in values]
+    return np.array(labels, dtype=str if np.isnan(values).any() else None)
 
 
 def free_name(name: str, what: str, taken: Collection[str]) -> str:

@@ -148,7 +148,6 @@ class PathsTerm(TermModule):
 
     def forward(self, step: Step) -> Values:
         """Return the mean over points of random paths, and what the reader learns of real images."""
-        model = step.model
         # As many real images as decoded ones: enough for a reader, at a fraction of the cost of a batch.
         labels = step.batch.labels[self.part.attribute][: self.part.points]
         logits = self.reader(step.batch.images[: self.part.points])
@@ -157,18 +156,22 @@ class PathsTerm(TermModule):
         own = read.mean() if step.number < self.until else read.mean().detach()
         if self.training:
             self._remember(step.posteriors[self.block].mode[: len(logits)], logits.softmax(1))
-        chosen, known = self._choose(step)
-        codes = step.z[0, torch.arange(len(chosen), device=step.z.device) % step.z.shape[1]].detach().clone()
-        codes[:, model.latents.slices[self.block]] = self._between(chosen, step)
         weight = step.value(self.part.weight)
-        paths = Column(codes.new_zeros(len(chosen)), known & bool(weight))
-        if weight:
-            with _kept_statistics(model), constant(self.reader):
-                logs = self.reader(model.likelihood.image(model.decode(codes))).log_softmax(1)
-            paths = Column(-torch.logsumexp(logs.gather(1, chosen), 1), known)
+        none = step.z.new_zeros(self.part.points)
+        paths = self._decode_between(step) if weight else Column(none, none > 0)
         # What is shown of the loss is the model's; the reader adds its gradient alone.
         loss = weight * paths.mean() + own - own.detach()
         return Values(loss, {"paths": paths, "paths.reader": read})
+
+    def _decode_between(self, step: Step) -> Column:
+        """Return -log(p_a + p_b) of what is decoded at random places of random paths: [points]."""
+        model = step.model
+        chosen, known = self._choose(step)
+        codes = step.z[0, torch.arange(len(chosen), device=step.z.device) % step.z.shape[1]].detach().clone()
+        codes[:, model.latents.slices[self.block]] = self._between(chosen, step)
+        with _kept_statistics(model), constant(self.reader):
+            logs = self.reader(model.likelihood.image(model.decode(codes))).log_softmax(1)
+        return Column(-torch.logsumexp(logs.gather(1, chosen), 1), known)
 
     def _choose(self, step: Step) -> tuple[Tensor, Tensor]:
         """Return random pairs of classes [points, 2], and which are of classes that have a path."""
