@@ -83,6 +83,7 @@ class TrainOptions(Record):
     one, or as many as torchrun starts); `nodes`: machines.
     `labelled_share`: at least this share of every batch carries a label, where only some images do.
     `gradient_clip`: the largest norm of the gradient.
+    `start`: a run whose model's weights this one begins with, where they have the same name and shape.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {
@@ -108,6 +109,7 @@ class TrainOptions(Record):
     devices: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     nodes: int = Field(default=1, ge=1)
     gradient_clip: float | None = Field(default=None, gt=0)
+    start: str | None = None
 
 
 class Recipe(Record):

@@ -183,6 +183,21 @@ class Run:
         sampler = self._sampler(vae.latents.outputs, written["sha256"])
         return Model(self.recipe, self.attributes, vae, objective, device, white=self.white, sampler=sampler)
 
+    def give_weights(self, vae: VAE) -> str:
+        """Copy into another model the weights that it has by the same name and shape; returns which.
+
+        Raises:
+            InputError: as `load_model`, or no weight fits.
+        """
+        mine, wanted = self.load_model().vae.state_dict(), vae.state_dict()
+        fit = {name: each for name, each in wanted.items() if name in mine and mine[name].shape == each.shape}
+        if not fit:
+            raise InputError(f"{self.path}: no weight fits this recipe's model (train.start)")
+        vae.load_state_dict({name: mine[name] for name in fit}, strict=False)
+        told = f"train.start: {len(fit)} of {len(wanted)} weights are those of {self.path}"
+        new = [name for name in wanted if name not in fit]
+        return f"{told}; new: {', '.join(new)}" if new else told
+
     def _read_weights(self, path: Path, module: nn.Module) -> dict[str, str]:
         """Load a file into a module; returns what stands in its header beside them."""
         try:

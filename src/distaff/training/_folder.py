@@ -21,6 +21,7 @@ from distaff.files import atomic_write, remove_leftovers
 from distaff.recipe import Recipe
 from distaff.run import CHECKPOINT, DIVERGED, PREVIOUS, Run
 from distaff.schedules import Schedule, as_schedule
+from distaff.vae import VAE
 
 _log = logging.getLogger("distaff")
 REMEDY = "Lower train.lr or set train.gradient_clip, then start a new run"
@@ -92,9 +93,7 @@ def is_begun(folder: Path) -> bool:
 def refuse_begun(folder: Path) -> None:
     """Raise InputError when a folder holds a run."""
     if is_begun(folder):
-        told = (
-            "already holds a run; continue it (resume=True, --resume), or choose another folder (out, --out)"
-        )
+        told = "already holds a run; continue it (resume=True, --resume), or choose another (out, --out)"
         raise InputError(f"{folder}: {told}")
 
 
@@ -113,7 +112,7 @@ def new_folder(name: str) -> Path:
 
 
 def open_folder(
-    run: Run, recipe: Recipe, dataset: Dataset, schedules: Mapping[str, Schedule], *, resume: bool
+    run: Run, recipe: Recipe, dataset: Dataset, vae: VAE, schedules: Mapping[str, Schedule], *, resume: bool
 ) -> list[str]:
     """Write what a run begins with; raises InputError if there is one that is not to be continued, or cannot.
 
@@ -132,6 +131,8 @@ def open_folder(
             raise InputError(f"{run.path}: {told}. {REMEDY}; to try again, delete {run.path / DIVERGED}")
     # Also of a process that was killed before there was anything to continue.
     remove_leftovers(run.path)
+    if recipe.train.start is not None and not begun:
+        Run.open(recipe.train.start).give_weights(vae)  # refused before anything is written
     if longer or not begun:
         shape, images = dataset.images.shape[1:], len(dataset.splits["train"])
         attributes = dataset.attributes.attributes

@@ -98,6 +98,8 @@ class Loop:
         images = torch.from_numpy(self.dataset.images.take(rows)).to(self.fabric.device)
         with torch.no_grad():
             self.module.eval().vae.prepare(images.float().div_(255))
+        if self.options.start is not None:
+            _log.info("note: %s", Run.open(self.options.start).give_weights(self.module.vae))
         self.draw()
 
     def fit(self, stop: GracefulStop, console: Console) -> int:

@@ -99,7 +99,7 @@ def train(
             try:
                 notes = [*dataset.notes, *shuffle_note(dataset, wanted.train.shuffle)]
                 if writer:
-                    notes += open_folder(run, wanted, dataset, objective.schedules, resume=resume)
+                    notes += open_folder(run, wanted, dataset, vae, objective.schedules, resume=resume)
                 fabric.launch()
                 with ending_together(fabric):
                     run.path = fabric.broadcast(folder)
