@@ -41,6 +41,24 @@ def test_a_shipped_recipe_reads_back_what_it_writes(name):
 
 
 @pytest.mark.parametrize(
+    ("name", "pixels", "published"),
+    [
+        ("qlae", 64 * 64, {"quantise.codebook": 0.01 / 10, "quantise.commitment": 0.01 / 10}),
+        ("tripod", 64 * 64, {"tc.weight": 1e-4, "hessian.weight": 1e-2}),
+        ("mmd-vae", 28 * 28, {"mmd.weight": 1}),
+    ],
+)
+def test_weights_published_beside_a_mean_over_pixels_are_times_the_pixels(name, pixels, published):
+    # Those of qlae are on a mean over the latents, too, and here on their sum.
+    recipe = load_recipe(name)
+    assert recipe.data.source == ("mnist" if pixels == 784 else "sprites")
+    assert recipe.latent[0].size == 10
+    terms = {each.tag: each for each in recipe.loss}
+    found = {path: getattr(terms[path.split(".")[0]], path.split(".")[1]) for path in published}
+    assert found == pytest.approx({path: pixels * each for path, each in published.items()}, rel=2e-3)
+
+
+@pytest.mark.parametrize(
     ("setting", "look", "value"),
     [
         ("loss.kl.weight=4", lambda r: r.loss[0].weight, 4),

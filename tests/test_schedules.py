@@ -70,6 +70,12 @@ def test_cyclical_rises_holds_and_starts_again():
     )
 
 
+def test_cyclical_has_the_published_values():
+    # Four cycles, of which the first half rises; at the shares .0625, .125, .24, .25 and .3125 of the run.
+    cycle = Cyclical(0, 1)
+    assert [cycle.value(step, 400) for step in (25, 50, 96, 100, 125)] == [0.5, 1, 1, 0, 0.5]
+
+
 def test_steps_hold_until_the_next_stair():
     stairs = Steps({0: 1.0, "50%": 0.1, 80: 0.01})
     assert [stairs.value(step, 100) for step in (0, 49, 50, 79, 80, 99)] == [1, 1, 0.1, 0.1, 0.01, 0.01]

@@ -80,6 +80,8 @@ def test_linear_data_uses_the_latents_that_are_worth_their_nats(beta, variance, 
     variances = sorted(q.log_variance.exp().mean(0).tolist())[:used]
     ideal = [beta * variance / each for each in EIGENVALUES.tolist()[:used]]
     assert variances == pytest.approx(ideal, rel=0.05)
+    spreads = sorted(q.mean.var(0, correction=0).tolist(), reverse=True)
+    assert spreads == pytest.approx([1 - each for each in ideal] + [0] * (4 - used), abs=0.02)
 
 
 def test_a_learned_variance_is_the_mean_of_the_eigenvalues_that_are_left():

@@ -58,6 +58,20 @@ def test_a_known_class_has_the_closed_divergence_and_an_unknown_one_that_of_the_
         assert found[row].item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-4)
 
 
+def test_with_a_single_class_it_is_the_standard_prior_moved_to_its_mean():
+    prior, standard, q = (
+        prior_of([[5.0, 5.0], [2.0, -1.0], [0.0, 9.0]]),
+        Standard().build(2, SHAPE, {}),
+        posterior(),
+    )
+    labels, moved = {"digit": torch.ones(6)}, torch.tensor([2.0, -1.0])
+    z = q.rsample(3, torch.Generator().manual_seed(0))
+    expected = standard.kl(q, z, {}).sum(1, keepdim=True)
+    there = Normal(q.mean + moved, q.log_variance)
+    assert torch.allclose(prior.kl(there, z + moved, labels), expected, atol=1e-5)
+    assert torch.allclose(prior.log_prob(z + moved, labels), standard.log_prob(z), atol=1e-5)
+
+
 def test_a_mean_is_stationary_at_the_mean_of_its_class():
     prior, q = prior_of([[0.0, 0.0]] * 3), posterior(rows=9)
     labels = {"digit": torch.arange(9) % 3.0}

@@ -50,3 +50,14 @@ def test_prior_codes_are_one_hot():
     drawn = space(classes=4).sample_prior(1000, torch.Generator().manual_seed(0), torch.device("cpu"))
     assert torch.equal(drawn.sum(1), torch.ones(1000))
     assert torch.allclose(drawn.mean(0), torch.full((4,), 0.25), atol=0.06)
+
+
+@pytest.mark.parametrize("uniform", [0.0, 1.0])
+def test_the_ends_of_the_uniform_numbers_have_finite_noise(uniform, monkeypatch):
+    # A number below 1 may be rounded to it, and 0 is drawn as it is.
+    monkeypatch.setattr(torch, "rand", lambda shape, **more: torch.full(shape, uniform))
+    logits = torch.zeros(1, 3, requires_grad=True)
+    drawn = space(classes=3)(logits)["class"].rsample(1, None)
+    drawn[..., 0].sum().backward()
+    assert torch.allclose(drawn, torch.full((1, 1, 3), 1 / 3))
+    assert logits.grad.isfinite().all()

@@ -54,6 +54,20 @@ def test_a_posterior_that_is_the_mixture_diverges_by_nothing():
     assert torch.allclose(prior.kl(q, z, {}), torch.zeros(1000, 1), atol=1e-4)
 
 
+@pytest.mark.parametrize("distance", [0.0, 0.5, 1.0, 3.0])
+def test_the_divergence_of_one_of_two_components_is_that_of_quadrature(distance):
+    prior = Mixture(2).build(1, SHAPE, {})
+    with torch.no_grad():
+        prior.mean.copy_(torch.tensor([[distance], [-distance]]))
+    q = normal([distance], 1.0, rows=100_000)
+    found = prior.kl(q, q.rsample(1, torch.Generator().manual_seed(0)), {}).mean().item()
+    # log q - log p = log 2 - log(1 + exp(-2 a z)) for z ~ N(a, 1): between 0 and log 2.
+    grid = torch.linspace(-20, 20, 40_001, dtype=torch.float64)
+    density = torch.distributions.Normal(distance, 1.0).log_prob(grid).exp()
+    nats = math.log(2) - torch.nn.functional.softplus(-2 * distance * grid)
+    assert found == pytest.approx((density * nats).sum().item() * 0.001, abs=0.005)
+
+
 def test_a_mixtures_gradient_is_finite_far_away():
     prior = Mixture(3).build(2, SHAPE, {})
     prior.log_prob(torch.full((1, 2), 30.0)).sum().backward()
@@ -78,12 +92,12 @@ def test_a_mixture_is_drawn_from_its_components():
     assert draws.std().item() == pytest.approx(0.5, abs=0.02)
 
 
-def vae(prior, network=None):
+def vae(prior, network=None, size=3):
     torch.manual_seed(0)
     return VAE(
         SHAPE,
         network=network or Mlp((16,)),
-        latent=[Gaussian(3, prior=prior)],
+        latent=[Gaussian(size, prior=prior)],
         likelihood=Bernoulli(),
         attributes={},
     )
@@ -101,6 +115,32 @@ def test_a_vamp_prior_is_the_equal_mixture_of_its_inputs_posteriors():
 def normal_log_prob(q, k, z):
     deviation = (0.5 * q.log_variance[k]).exp()
     return torch.distributions.Normal(q.mean[k], deviation).log_prob(z).sum(-1)
+
+
+def test_a_vamp_prior_of_an_input_that_says_nothing_is_the_standard_prior():
+    model, standard = vae(Vamp(1)), Standard().build(3, SHAPE, {})
+    prior = model.latents["z"].prior
+    with torch.no_grad():
+        model.head.weight.zero_()
+        model.head.bias.zero_()
+    q = normal([1.0, -0.5, 0.0], 0.3, rows=50)
+    z = q.rsample(4, torch.Generator().manual_seed(0))
+    by_sample = (q.log_prob(z) - standard.log_prob(z)).mean(0).unsqueeze(1)
+    assert torch.allclose(prior.kl(q, z, {}), by_sample, atol=1e-5)
+
+
+def test_a_vamp_prior_integrates_to_one_and_no_divergence_to_it_is_negative():
+    model = vae(Vamp(4), size=1)
+    prior = model.latents["z"].prior
+    with torch.no_grad():
+        prior.inputs.uniform_()
+        model.head.weight.mul_(50)
+        grid = torch.linspace(-60, 60, 120_001).unsqueeze(1)
+        assert (prior.log_prob(grid).exp().sum() * 0.001).item() == pytest.approx(1, abs=1e-3)
+        q = model.encode(torch.rand(20, *SHAPE))["z"]
+        nats = prior.kl(q, q.rsample(20_000, torch.Generator().manual_seed(0)), {})
+    assert nats.min() > -0.02
+    assert nats.max() > 0.05
 
 
 def test_a_vamp_prior_does_not_depend_on_the_order_or_on_copies_of_its_inputs():

@@ -33,6 +33,14 @@ def test_fixed_values_are_finite_scalar_quantisation():
     assert q.mode.flatten().tolist() == pytest.approx([1, -1, 1 / 11], abs=1e-4)
 
 
+@pytest.mark.parametrize("values", [2, 5, 12])
+def test_the_nearest_fixed_value_is_the_rounded_level(values):
+    numbers = 2 * torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
+    level = ((numbers.tanh() + 1) / 2 * (values - 1)).round()
+    found = block(size=1, values=values, learned=False)(numbers).mode
+    assert torch.allclose(found, 2 * level / (values - 1) - 1, atol=1e-6)
+
+
 def test_the_gradient_passes_the_quantiser_and_not_the_codebook():
     found, numbers = block(size=3), torch.randn(4, 3, requires_grad=True)
     (found(numbers).mode * torch.arange(3.0)).sum().backward()
@@ -85,6 +93,13 @@ def test_the_term_is_the_squared_distance_both_ways():
     assert loss.columns["quantise"].values.tolist() == pytest.approx([0.05] * 6)
     expected = loss.columns["reconstruction"].mean().item() + 5 * 0.05
     assert loss.total.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_codes_that_are_values_cost_nothing():
+    values = torch.tensor([[0.5, -0.1]] * 6)
+    loss, _ = run(model(QuantisedLatent(2)), Quantise(3, 2), Quantised(values, values))
+    assert loss.columns["quantise"].values.tolist() == [0] * 6
+    assert loss.total.item() == loss.columns["reconstruction"].mean().item()
 
 
 @pytest.mark.parametrize(("weights", "moves"), [((1, 0), "codebook"), ((0, 1), "encoder")])

@@ -8,7 +8,12 @@ import torch
 from distaff.attributes import Attribute
 from distaff.errors import InputError
 from distaff.latents import Batch, Gaussian, LatentSpace, Normal, Share, Softmax
+from distaff.latents._posteriors import normal_kl
 from distaff.latents._rules import average, divergence
+from distaff.likelihoods import Bernoulli
+from distaff.losses import KL, Context, Objective, Step
+from distaff.networks import Mlp
+from distaff.vae import VAE
 
 
 def normal(means, variances):
@@ -44,6 +49,40 @@ def test_a_latent_that_hardly_moved_is_shared_and_the_other_is_kept():
     found = shared(q)
     assert found.mean[:, 0].tolist() == [0, 0]
     assert found.mean[:, 1].tolist() == pytest.approx([0, math.sqrt(0.2)])
+
+
+@pytest.mark.parametrize(("ratio", "kept"), [(0.5, [2, 3]), (0.75, [3]), (0.25, [1, 2, 3])])
+def test_what_moved_at_least_to_the_middle_of_least_and_most_is_kept(ratio, kept):
+    # Divergences .02, .05, .07 and .1: their middle is .06, and a quarter and three quarters .04 and .08.
+    away = [math.sqrt(2 * each) for each in (0.02, 0.05, 0.07, 0.1)]
+    found = shared(normal([[0.0] * 4, away], [[1.0] * 4] * 2), ratio=ratio)
+    expected = [0.0 if d in kept else away[d] / 2 for d in range(4)]
+    assert found.mean[0].tolist() == pytest.approx(expected)
+    assert found.mean[1].tolist() == pytest.approx([away[d] - expected[d] for d in range(4)])
+
+
+def test_latents_that_moved_equally_are_all_kept():
+    q = normal([[0.0, 1.0], [1.0, 2.0]], [[1.0, 1.0], [1.0, 1.0]])
+    assert torch.equal(shared(q).mean, q.mean)
+
+
+def test_the_loss_is_of_shared_posteriors_whose_codes_are_drawn_apart_and_only_in_training():
+    torch.manual_seed(0)
+    fields = {"network": Mlp((16,)), "likelihood": Bernoulli(), "attributes": {}}
+    vae = VAE((1, 8, 8), latent=[Gaussian(4, rules=[Share(which="all")])], **fields)
+    batch = Batch(torch.rand(6, 1, 8, 8), pairs=True)
+    made = vae(batch, generator=torch.Generator().manual_seed(0))
+    q = made.posteriors["z"]
+    assert torch.equal(q.mean[:3], q.mean[3:])
+    assert not (made.z[0, :3] == made.z[0, 3:]).any()
+    step = Step(vae, batch, made.posteriors, made.z, made.decoded, 0, 10, 0)
+    loss = Objective([KL(2)], Context(vae, {}, 100, 10))(step)
+    assert torch.allclose(loss.columns["kl"].values, normal_kl(q.mean, q.log_variance).sum(1))
+    nats = 2 * loss.columns["kl"].values + loss.columns["reconstruction"].values
+    assert loss.total.item() == pytest.approx((0.5 * nats[:3] + 0.5 * nats[3:]).mean().item(), rel=1e-6)
+    own = vae.eval()(batch).posteriors["z"].mean
+    assert torch.equal(own, vae.encode(batch.images)["z"].mean)
+    assert not (own[:3] == own[3:]).any()
 
 
 def test_equal_images_are_left_as_they_are():

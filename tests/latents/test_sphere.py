@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from distaff.latents import LatentSpace, Sphere
-from distaff.latents._continuous import PowerSpherical, UniformSphere
+from distaff.latents._continuous import PowerSpherical, UniformSphere, VonMisesFisher, log_area
 
 LABELS = {}
 
@@ -54,6 +54,39 @@ def test_the_density_of_a_circle_integrates_to_one():
     assert (density.sum() * step).item() == pytest.approx(1, abs=1e-6)
     entropy = -(density * density.clamp(min=1e-300).log()).sum() * step
     assert q.entropy().item() == pytest.approx(entropy.item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("family", [PowerSpherical, VonMisesFisher])
+@pytest.mark.parametrize("size", [3, 6])
+def test_the_density_of_a_sphere_integrates_to_one(family, size):
+    # Over the cosine t: the area of the sphere in one number less, times (1 - t^2)^((size - 3) / 2).
+    t = torch.linspace(-1, 1, 20_001, dtype=torch.float64)
+    z = torch.zeros(len(t), size, dtype=torch.float64)
+    z[:, -1], z[:, 0] = t, (1 - t.square()).sqrt()
+    q = family(z[-1:], torch.tensor([7.0], dtype=torch.float64))
+    around = math.exp(log_area(size - 1)) * (1 - t.square()) ** ((size - 3) / 2)
+    density = q.log_prob(z).exp()
+    assert torch.trapezoid(around * density, t).item() == pytest.approx(1, abs=1e-5)
+    nats = density.clamp(min=1e-300).log() + log_area(size)
+    expected = torch.trapezoid(around * density * nats, t).item()
+    assert UniformSphere(size).kl(q, None, LABELS).item() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("posterior", ["power", "vmf"])
+@pytest.mark.parametrize("size", [2, 3, 10])
+def test_a_code_may_say_nothing_and_its_direction_costs_nothing(posterior, size):
+    space = LatentSpace([Sphere(size, posterior=posterior)], {}, (1, 8, 8))
+    numbers = torch.randn(6, size + 1, generator=torch.Generator().manual_seed(0))
+    numbers[:, -1] = torch.tensor([-50.0, -4.0, -2.0, 0.0, 2.0, 4.0])
+    numbers.requires_grad_()
+    q = space(numbers)
+    kl = space.kl(q, space.rsample(q, 1, None), {})["z"][:, 0]
+    assert kl[0].item() == pytest.approx(0, abs=2e-4)
+    assert kl.tolist() == sorted(kl.tolist())
+    # The code where nothing is drawn is the direction, not the mean of the draws, which is shorter.
+    assert torch.allclose(q["z"].mode.norm(dim=1), torch.ones(6))
+    kl.sum().backward()
+    assert not numbers.grad[:, :-1].any()
 
 
 @pytest.mark.parametrize("size", [2, 3, 8])

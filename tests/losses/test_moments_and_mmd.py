@@ -7,7 +7,7 @@ from small_model import loss_of, make_batch, make_model
 from distaff.errors import InputError
 from distaff.latents import Gaussian, Normal, Softmax
 from distaff.losses import KL, MMD, Moments
-from distaff.losses._aggregate import between_others, kernel, normal_mmd, sampled_mmd
+from distaff.losses._aggregate import between_others, covariance, kernel, normal_mmd, sampled_mmd
 
 Q = Normal(
     torch.tensor([[1.0, 2], [3, 0], [-1, 1], [1, -3]]),
@@ -15,10 +15,10 @@ Q = Normal(
 )
 
 
-def of(term, q):
+def of(term, q, z=None):
     model = make_model([Gaussian(q.mean.shape[1])])
     _, objective, step = loss_of([term], model)
-    step.posteriors, step.z = {"z": q}, q.mean.unsqueeze(0)
+    step.posteriors, step.z = {"z": q}, (q.mean if z is None else z).unsqueeze(0)
     return next(each for each in objective if set(each.columns) & {"mmd", "diagonal"})(step)
 
 
@@ -29,6 +29,13 @@ def test_the_covariance_of_the_golden_batch(kind, expected):
     assert values.loss.item() == pytest.approx(expected)
     parts = values.columns["off_diagonal"].values + values.columns["diagonal"].values
     assert parts.item() == pytest.approx(expected)
+
+
+def test_each_weight_counts_its_own_entries():
+    assert covariance(Q, "mean").tolist() == [[2, -0.5], [-0.5, 3.5]]
+    assert covariance(Q, "sample").tolist() == [[3, -0.5], [-0.5, 4.25]]
+    assert of(Moments(3, 0, "mean"), Q).loss.item() == pytest.approx(3 * 0.5)
+    assert of(Moments(0, 3, "mean"), Q).loss.item() == pytest.approx(3 * 7.25)
 
 
 def test_whitened_means_cost_nothing_and_shifts_do_not_matter():
@@ -77,6 +84,23 @@ def test_the_exact_prior_agrees_with_draws_from_it():
     drawn = [sampled_mmd(z, torch.randn(4000, 3), "rbf", 3.0).item() for _ in range(5)]
     assert sum(drawn) / 5 == pytest.approx(normal_mmd(z, 3.0).item(), abs=5e-3)
     assert between_others(z, "rbf", 3.0) == between_others(z.flip(0), "rbf", 3.0)
+
+
+def test_the_discrepancy_is_of_drawn_codes_over_scales_that_grow_with_their_number():
+    z = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    q = Normal(torch.zeros(50, 3), torch.zeros(50, 3))
+    expected = sum(normal_mmd(z, 3 * each) for each in (0.25, 1, 4)) / 3
+    assert of(MMD(6), q, z).loss.item() == pytest.approx(6 * expected.item(), rel=1e-5)
+    assert of(MMD(6), q, z[torch.randperm(50)]).loss.item() == pytest.approx(6 * expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0, 8.0])
+def test_the_discrepancy_grows_with_the_distance_of_the_means(scale):
+    z = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
+    found = [normal_mmd(z - z.mean(0) + shift, scale).item() for shift in (0, 0.25, 0.5, 1, 2, 4, 99)]
+    assert found == sorted(found)
+    assert found[0] == pytest.approx(0, abs=0.01)
+    assert found[-1] == pytest.approx(2 * scale / (scale + 2), rel=0.05)
 
 
 @pytest.mark.parametrize("term", [Moments(0, 0), MMD(0), MMD(0, "imq")])

@@ -297,15 +297,34 @@ class Shifted(nn.Module):
         return torch.distributions.Normal(output, 1.0).log_prob(images).flatten(1).sum(1)
 
 
-def test_the_summed_bound_of_one_number_has_its_closed_form_below_the_likelihood():
-    rows, logits = 200_000, torch.tensor([0.3, 0.0])
-    model = Shifted()
+def summed_over(logits, pixels, classes):
+    """The bound [n] of pixels [n] whose classes [n] may be unknown, by the same class logits [2] for each."""
+    rows, model = len(pixels), Shifted()
     q = {"z": Normal(torch.zeros(rows, 1), torch.zeros(rows, 1))}
     q["digit"] = Coded(logits.softmax(0).expand(rows, -1), Categorical(logits.expand(rows, -1)))
     z = model.latents.rsample(q, 1, torch.Generator().manual_seed(0))
-    batch = Batch(torch.ones(rows, 1, 1, 1), {"digit": torch.full((rows,), NAN)})
+    batch = Batch(pixels.reshape(-1, 1, 1, 1), {"digit": classes})
     step = Step(model, batch, q, z, z[..., None, None], 0, 1, 0)
-    found = EnumerateTerm(Enumerate("digit"), "digit")(step).columns["enumerate"].mean().item()
+    return EnumerateTerm(Enumerate("digit"), "digit")(step).columns["enumerate"].values
+
+
+def test_the_gradient_of_the_sum_over_classes_is_that_of_drawn_ones_in_the_mean():
+    rows, logits = 200_000, torch.tensor([0.3, 0.0], requires_grad=True)
+    pixels = torch.zeros(rows)
+    (found,) = torch.autograd.grad(summed_over(logits, pixels, torch.full((rows,), NAN)).mean(), logits)
+    log_q = logits.detach().log_softmax(0)
+    drawn = torch.multinomial(log_q.exp(), rows, True, generator=torch.Generator().manual_seed(1))
+    nats = summed_over(logits.detach(), pixels, drawn.float()) + log_q[drawn]
+    score = functional.one_hot(drawn, 2) - log_q.exp()
+    assert (nats.unsqueeze(1) * score).mean(0).tolist() == pytest.approx(found.tolist(), abs=0.02)
+    # The classes differ by 2 nats in the mean: (0 - 2 y)^2 / 2.
+    expected = log_q.exp().prod().item() * (log_q[0] - log_q[1] - 2).item()
+    assert found.tolist() == pytest.approx([expected, -expected], abs=0.02)
+
+
+def test_the_summed_bound_of_one_number_has_its_closed_form_below_the_likelihood():
+    logits = torch.tensor([0.3, 0.0])
+    found = summed_over(logits, torch.ones(200_000), torch.full((200_000,), NAN)).mean().item()
     # E -log N(1; z + 2 y, 1) = (log 2 pi + (1 - 2 y)^2 + 1) / 2 for z ~ N(0, 1): the same for y = 0 and 1.
     chances = logits.softmax(0)
     entropy = -(chances * chances.log()).sum().item()

@@ -54,6 +54,30 @@ def test_capacity_holds_the_batch_mean(model):
     assert loss.total.item() == pytest.approx(5 * abs(loss.columns["kl"].mean().item() - 10), rel=1e-5)
 
 
+def test_the_mean_is_taken_before_the_distance_to_the_capacity(model):
+    """Images on both sides of the capacity cancel; a distance of each image would not be 0."""
+    with torch.no_grad():
+        model.head.weight.mul_(10)
+    batch = make_batch()
+    kl = loss_of([KL()], model, batch)[0].columns["kl"].values
+    assert kl.std() > 0.1
+    terms = [Reconstruction(0.0), KL(5.0, capacity=kl.mean().item())]
+    assert loss_of(terms, model, batch)[0].total.item() == pytest.approx(0, abs=1e-4)
+    order = torch.tensor([2, 0, 3, 1])
+    mixed = Batch(batch.images[order], {name: each[order] for name, each in batch.labels.items()})
+    terms = [Reconstruction(0.0), KL(5.0, capacity=1.0)]
+    found = [loss_of(terms, model, each)[0].total.item() for each in (batch, mixed)]
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+def test_two_latents_have_weights_and_capacities_of_their_own():
+    terms = [KL(30, blocks=("z",), capacity=5), KL(20, blocks=("class",), name="kl.class", capacity=0.5)]
+    loss, _, _ = loss_of(terms, make_model([Gaussian(4), Gumbel(3)]))
+    nats = {name: column.mean().item() for name, column in loss.columns.items()}
+    expected = nats["reconstruction"] + 30 * abs(nats["kl"] - 5) + 20 * abs(nats["kl.class"] - 0.5)
+    assert loss.total.item() == pytest.approx(expected, rel=1e-6)
+
+
 def test_without_capacity_to_fill_the_term_is_a_beta(model):
     held, _, _ = loss_of([KL(1000, capacity=0)], model)
     plain, _, _ = loss_of([KL(1000)], model)
@@ -131,7 +155,7 @@ def test_a_batch_without_any_label_adds_nothing_and_has_a_gradient(model):
     loss, _, _ = loss_of([Reconstruction(0.0), Supervise(100.0), Classify("digit")], model, batch)
     assert loss.total.item() == 0
     loss.total.backward()
-    assert all(each.grad is None or each.grad.isfinite().all() for each in model.parameters())
+    assert all(each.grad is None or torch.equal(each.grad, 0 * each) for each in model.parameters())
 
 
 def test_a_classifier_with_weight_zero_learns_without_touching_the_encoder(model):
@@ -258,6 +282,24 @@ def test_every_term_is_finite_for_one_image_without_a_label_and_for_any_encoder(
         assert all(column.mean().isfinite() for column in loss.columns.values())
         gradients = [each.grad for each in (*model.parameters(), *objective.parameters())]
         assert all(each.isfinite().all() for each in gradients if each is not None)
+
+
+@pytest.mark.parametrize("log_variance", [-20.0, 0.0, 5.0])
+@pytest.mark.parametrize("name", ALL_TERMS)
+def test_every_term_is_finite_in_bfloat16_for_narrow_and_wide_posteriors_and_the_prior(name, log_variance):
+    latent, terms = ALL_TERMS[name]
+    model = make_model(latent)
+    with torch.no_grad():
+        model.head.weight.zero_()
+        model.head.bias.zero_()[len(model.head.bias) // 2 :].fill_(log_variance)
+    # As in training: networks in bfloat16, terms outside of it.
+    model.forward = torch.autocast("cpu", torch.bfloat16)(model.forward)
+    loss, objective, step = loss_of(terms, model, make_batch(8))
+    assert step.decoded.dtype == step.z.dtype == torch.float32
+    loss.total.backward()
+    assert all(column.mean().isfinite() for column in loss.columns.values())
+    gradients = [each.grad for each in (*model.parameters(), *objective.parameters())]
+    assert all(each.isfinite().all() for each in gradients if each is not None)
 
 
 def test_a_capacity_above_what_classes_can_hold_is_told_and_cut(caplog):

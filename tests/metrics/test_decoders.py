@@ -65,6 +65,12 @@ def test_models_that_agree_are_central_and_noise_is_not() -> None:
     assert np.array_equal(found.details["similarity"], found.details["similarity"].T)
 
 
+def test_a_model_that_reads_noise_agrees_by_chance() -> None:
+    z, fixed = groups(votes=8000, images=5)
+    found = model_centrality([[z, rng.standard_normal(z.shape)]] * 2, [fixed, fixed])
+    assert found.details["one_way"][0] == pytest.approx([1, 1 / 4], abs=0.03)
+
+
 def test_an_unused_code_wins_no_vote_of_a_model_that_agrees() -> None:
     z, fixed = groups()
     with_noise = np.concatenate([z, 0.01 * rng.standard_normal((200, 30, 1))], axis=2)

@@ -156,6 +156,28 @@ def test_a_report_tells_of_all(results, tmp_path):
     assert len((tmp_path / "results.csv").read_text().splitlines()) == 49
 
 
+def test_a_run_that_failed_counts_as_the_worst(results):
+    first, second = results.cells("mig")[:2]
+    assert (first.failed, len(first.values), second.failed, len(second.values)) == (1, 11, 0, 12)
+    assert first.median == np.median([-np.inf, *first.values]) < np.median(first.values)
+    assert second.median == np.median(second.values)
+
+
+def test_transfer_is_the_rank_correlation_of_medians():
+    study = Study(
+        base="vae",
+        metrics=["mig"],
+        over={"data": ["digits", "mnist"], "loss.kl.weight": [1, 2, 4], "seed": "0..2"},
+    )
+    outcomes = {}
+    for entry in study.plan():
+        value = float(entry.levels["loss.kl.weight"])
+        value = value if entry.levels["data"] == "digits" else 9 - value
+        outcomes[entry.digest] = Outcome("finished", "", 1.0, study.metrics, {"mig": value})
+    sections = {each.title: each for each in Results.of(study, study.plan(), outcomes, {}).sections()}
+    assert sections["Transfer between images"].rows == [("mig", "digits", "mnist", "3", "-1.000")]
+
+
 def test_an_empty_study_has_a_report(tmp_path):
     from distaff.study._page import write_report
 

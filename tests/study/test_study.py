@@ -121,6 +121,26 @@ def test_the_study_of_2019_is_the_published_grid():
     assert factor.recipe["train"]["steps"] == 150_000
 
 
+def test_each_method_of_2019_has_its_six_strengths():
+    plan = load_study("locatello-2019").plan()
+    firsts = [plan[model * 50] for model in range(36)]
+    assert [entry.levels["seed"] for entry in (*firsts, plan[49])] == ["0"] * 36 + ["49"]
+    losses = [entry.recipe["loss"] for entry in firsts]
+    beta, factor, dip_i, dip_ii, beta_tc, annealed = (losses[first : first + 6] for first in range(0, 36, 6))
+    assert [loss[0]["kl"]["weight"] for loss in beta] == [1, 2, 4, 6, 8, 16]
+    assert [loss[1]["tc"]["weight"] for loss in factor] == [10, 20, 30, 40, 50, 100]
+    for dip, of, times in ((dip_i, "mean", 10), (dip_ii, "sample", 1)):
+        moments = [loss[1]["moments"] for loss in dip]
+        assert {each["of"] for each in moments} == {of}
+        assert [each["off_diagonal"] for each in moments] == [1, 2, 5, 10, 20, 50]
+        assert [each["diagonal"] / each["off_diagonal"] for each in moments] == [times] * 6
+    # The published beta counts the total correlation of the KL, too.
+    assert [loss[0]["kl"]["weight"] + loss[1]["tc"]["weight"] for loss in beta_tc] == [1, 2, 4, 6, 8, 10]
+    kl = [loss[0]["kl"] for loss in annealed]
+    assert [each["capacity"]["linear"]["to"] for each in kl] == [5, 10, 25, 50, 75, 100]
+    assert {(each["weight"], each["capacity"]["linear"]["until"]) for each in kl} == {(1000, 100_000)}
+
+
 def test_a_study_grows_and_nothing_is_run_twice(tmp_path):
     out = tmp_path / "out"
     first = run_study(Study(**TINY, over={"seed": "0..1"}), out, jobs=1)

@@ -14,7 +14,7 @@ import distaff
 from distaff import InputError, WriteError
 from distaff.data import load
 from distaff.latents import Gaussian
-from distaff.losses import KL, Classify, ParameterGroup
+from distaff.losses import KL, TC, Classify, Discriminator, ParameterGroup
 from distaff.recipe import load_recipe
 from distaff.recipes import shipped
 from distaff.schedules import Linear, Sigmoid, Weight, as_schedule
@@ -153,6 +153,14 @@ def test_a_term_may_train_its_weights_at_its_own_rate(tmp_path):
     assert learner.weight.item() == pytest.approx(1 - 0.25 - 0.125, abs=0.01)
     assert float(rows(run)[-1]["lr.learner"]) == 0
     assert as_schedule(load_recipe("vae").train.lr).value(0, 10) > 0
+
+
+def test_a_discriminator_of_weight_0_leaves_the_model_of_the_vae_to_the_bit(tmp_path):
+    found = []
+    for number, terms in enumerate(([KL()], [KL(), TC(0, Discriminator((8,), lr=0.01))])):
+        run = train(plain(loss=terms), steps=6, out=tmp_path / str(number), settings=QUIET, progress=False)
+        found.append(run.model.vae.state_dict())
+    assert all(torch.equal(each, found[1][name]) for name, each in found[0].items())
 
 
 @pytest.mark.parametrize("decay", ["kernels", "all"])
