@@ -1,10 +1,13 @@
 """The likelihood of MNIST, binarised anew in every epoch, beside Burda et al. 2016 (arXiv:1509.00519).
 
-    python studies/dynamic_mnist.py vae FOLDER --minutes 30
-    python studies/dynamic_mnist.py iwae FOLDER --minutes 240
+    python studies/dynamic_mnist.py vae VAE --minutes 30
+    python studies/dynamic_mnist.py iwae FIVE --draws 5 --start VAE --minutes 7
+    python studies/dynamic_mnist.py iwae FIFTY --draws 50 --start FIVE --minutes 90
 
 One stochastic layer of 50, two layers of 200 tanh units on each side. As many steps are made as fit into the
 minutes of one core, by the time of the first; the NLL is of all 10,000 test images by 5,000 draws each.
+Fifty draws cost twenty times as much as one, so a short training begins with fewer: in the paper, too, a VAE
+that is trained on by 50 draws has nearly what 50 draws have from the beginning (84.88 nats for 84.78).
 """
 
 import argparse
@@ -23,9 +26,8 @@ NETWORK = {"mlp": {"hidden": [200, 200], "activation": "tanh", "head_scale": 1, 
 """As published. The scales of 0.1 that fit most images leave more latents unused here (13 used of 50)."""
 WARM_UP = [{"kl": {"weight": {"linear": {"from": 0, "to": 1, "until": 600}}}}]
 """About as many latents are used as in the paper: after 12,000 steps 16 without it, 38 with 3,600 steps."""
-BATCH_AND_RATE = {"vae": (200, 2e-3)}
-OF_DRAWS = (20, 1e-3)
-"""The same for recipes that draw 50 codes of an image, with which a batch of 20 fills the processor."""
+BATCH_AND_RATES = {1: (200, 2e-3, 1e-5), 5: (100, 1e-3, 1e-3), 50: (20, 5e-4, 1e-5)}
+"""By the draws: the batch, and the learning rates of the first step and of the last."""
 SHORT, TIMED = 200, 500
 """Steps of a first training, of which nothing is counted but that a second is so much longer."""
 
@@ -34,18 +36,24 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("recipe", choices=["vae", "iwae", "miwae", "piwae", "ciwae"])
     parser.add_argument("out", type=Path)
+    parser.add_argument("--draws", type=int, choices=[1, 5, 50])
+    parser.add_argument("--start", help="the run whose weights this one begins with")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    batch, rate = BATCH_AND_RATE.get(given.recipe, OF_DRAWS)
+    draws = given.draws or (1 if given.recipe == "vae" else 50)
+    batch, first, last = BATCH_AND_RATES[draws]
+    # Of many draws, the plain gradient of the encoder is mostly noise (https://arxiv.org/abs/1810.04152).
+    gradient = {"loss.bound.gradient": "dreg"} if (given.recipe, draws) == ("iwae", 50) else {}
     recipe = load_recipe(given.recipe).changed(
         {
             "data": {"source": "mnist", "binarise": "every_epoch", "valid": 0.01},
             "network": NETWORK,
             "latent": [{"gaussian": {"size": 50}}],
-            **({"loss": WARM_UP} if given.recipe == "vae" else {}),
+            **({"loss": WARM_UP} if given.recipe == "vae" else {"loss.bound.samples": draws, **gradient}),
             "train": {"batch": batch, "seed": given.seed, "valid_every": 6000, "images_every": None},
-            "train.lr": {"cosine": {"from": rate, "to": 1e-5}},
+            "train.start": given.start,
+            "train.lr": {"cosine": {"from": first, "to": last}},
         }
     )
     torch.set_num_threads(1)
@@ -63,7 +71,8 @@ def main() -> None:
     found = evaluate(run, metrics=["nll_5000", "elbo", "active_units"])["metrics"]
     told = {name: each["value"] for name, each in found.items()}
     epochs = steps * batch / len(run.dataset().splits["train"])
-    print(json.dumps({"recipe": given.recipe, "steps": steps, "epochs": epochs, "minutes": minutes, **told}))
+    about = {"recipe": given.recipe, "draws": draws, "steps": steps, "epochs": epochs, "minutes": minutes}
+    print(json.dumps(about | told))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ class TrainOptions(Record):
     `devices`: processes of this machine, each with a GPU where there are any and a batch of its own (auto:
     one, or as many as torchrun starts); `nodes`: machines.
     `labelled_share`: at least this share of every batch carries a label, where only some images do.
-    `gradient_clip`: the largest norm of the gradient.
+    `gradient_clip`: the largest norm of the gradient; `value_clip`: the largest size of each number of it.
     `start`: a run whose model's weights this one begins with, where they have the same name and shape.
     """
 
@@ -109,6 +109,7 @@ class TrainOptions(Record):
     devices: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     nodes: int = Field(default=1, ge=1)
     gradient_clip: float | None = Field(default=None, gt=0)
+    value_clip: float | None = Field(default=None, gt=0)
     start: str | None = None
 
 

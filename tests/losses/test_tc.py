@@ -71,6 +71,21 @@ def test_estimates_within_a_batch_are_off_by_many_nats(estimator, mi, tc):
     assert torch.tensor(found).mean(0).tolist() == pytest.approx([mi, tc], abs=0.15)
 
 
+def test_each_part_of_the_divergence_can_have_a_weight_of_its_own():
+    model = make_model(latent=[Gaussian(4)])
+    free, _, step = loss_of([KL(2), TC(5, by=Minibatch(estimator="mss", mi=-11))], model)
+    q, z = step.normal_posterior()
+    mi, tc, _ = split(q, z, log_weights("mss", 4, 1000))
+    kl = normal_kl(q.mean, q.log_variance).sum(1)
+    assert free.total.item() == pytest.approx(
+        (2 * kl + 5 * tc - 11 * mi - step.log_likelihood[0]).mean().item(), abs=1e-3
+    )
+    # Of weight 0 it leaves the loss as it was, and has no weight in the history.
+    plain, objective, _ = loss_of([KL(2), TC(5, by=Minibatch(estimator="mss"))], model)
+    assert free.total.item() == pytest.approx(plain.total.item() - 11 * mi.mean().item(), abs=1e-3)
+    assert "mi" not in objective.schedules
+
+
 @pytest.mark.parametrize("estimator", ["mss", "exchangeable"])
 def test_a_batch_of_one_image_says_nothing_of_others(estimator):
     # A last batch may hold one image: its only posterior has all the weight, so MI and TC are 0, not log N.

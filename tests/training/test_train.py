@@ -110,12 +110,12 @@ def test_a_device_must_exist(tmp_path, device):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_gradient_can_be_clipped(tmp_path):
+@pytest.mark.parametrize("rule", ["gradient_clip", "value_clip"])
+def test_a_gradient_can_be_clipped(tmp_path, rule):
     steps = {}
     for clip in (None, 1e-12):
-        run = train(
-            plain(), steps=1, out=tmp_path / str(clip), settings={"train.gradient_clip": clip}, progress=False
-        )
+        settings = {f"train.{rule}": clip}
+        run = train(plain(), steps=1, out=tmp_path / str(clip), settings=settings, progress=False)
         steps[clip] = run.model.vae.state_dict()
     moved = [torch.dist(steps[None][name], steps[1e-12][name]) for name in steps[None]]
     assert max(moved) > 1e-3

@@ -98,7 +98,7 @@ def split(q: Normal, z: Tensor, log_w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class MinibatchTC(TermModule):
-    """weight x TC, estimated by the other posteriors of the batch."""
+    """weight x TC, estimated by the other posteriors of the batch; and weight x MI where it has one, too."""
 
     def __init__(self, part: Minibatch, weight: Weight, images: int) -> None:
         super().__init__()
@@ -108,6 +108,8 @@ class MinibatchTC(TermModule):
         self.columns |= {"mi": f"mutual information of x and z, {about}"}
         self.columns |= {"dim_kl": f"sum over latents of KL(q(z_d) || p(z_d)), {about}"}
         self.schedules = {"tc": as_schedule(weight)}
+        if part.mi != 0:
+            self.schedules["mi"] = as_schedule(part.mi)
 
     def forward(self, step: Step) -> Values:
         """Return the total correlation of the batch."""
@@ -115,11 +117,17 @@ class MinibatchTC(TermModule):
         log_w = log_weights(self.part.estimator, len(z), max(self.images, len(z)), z.device)
         mi, tc, dim_kl = split(q, z, log_w)
         columns = {"tc": Column(tc), "mi": Column(mi), "dim_kl": Column(dim_kl)}
-        return Values(step.value(self.weight) * tc.mean(), columns)
+        value = step.value(self.weight) * tc.mean()
+        if self.part.mi != 0:
+            value = value + step.value(self.part.mi) * mi.mean()
+        return Values(value, columns)
 
 
 class Minibatch(TCEstimator):
     """The posteriors of the batch: `exchangeable`, or `mss` and `mws` as published.
+
+    `mi` is the weight of the mutual information, which makes all three parts of the KL free: with weights a
+    of `kl`, b of `tc` and c of `mi` they are a + c for MI, a + b for TC and a for the dimension-wise KL.
 
     >>> Minibatch().estimator
     'exchangeable'
@@ -127,6 +135,7 @@ class Minibatch(TCEstimator):
 
     tag: ClassVar[str] = "minibatch"
     estimator: Literal["exchangeable", "mss", "mws"] = "exchangeable"
+    mi: Weight = 0.0
 
     def build(self, weight: Weight, size: int, context: Context) -> TermModule:
         """Return the term."""

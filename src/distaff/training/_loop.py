@@ -94,10 +94,9 @@ class Loop:
             except (RuntimeError, LookupError, TypeError, ValueError) as error:
                 raise InputError(f"{self.run.path}: the checkpoint is of another run") from error
             return
-        rows = evenly_spread(self.dataset.splits["train"], PREPARED)
-        images = torch.from_numpy(self.dataset.images.take(rows)).to(self.fabric.device)
+        images, _ = take(self.dataset, evenly_spread(self.dataset.splits["train"], PREPARED))
         with torch.no_grad():
-            self.module.eval().vae.prepare(images.float().div_(255))
+            self.module.eval().vae.prepare(images.to(self.fabric.device).float().div_(255))
         if self.options.start is not None:
             _log.info("note: %s", Run.open(self.options.start).give_weights(self.module.vae))
         self.draw()
@@ -116,6 +115,8 @@ class Loop:
             self.fabric.backward(loss.total)
             if options.gradient_clip is not None:
                 nn.utils.clip_grad_norm_(self.module.parameters(), options.gradient_clip)
+            if options.value_clip is not None:
+                nn.utils.clip_grad_value_(self.module.parameters(), options.value_clip)
             optimizer.step()
             optimizer.zero_grad()
             self.step += 1
