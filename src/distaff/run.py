@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from torch import nn
 
@@ -46,7 +47,7 @@ from distaff.files import atomic_write
 from distaff.latents import CodeSampler, SamplerOptions
 from distaff.losses import Objective
 from distaff.model import Model, fit_sampler
-from distaff.parts import FAMILIES, Part, is_foreign, parts_of, provider
+from distaff.parts import FAMILIES, Part, first_problem, is_foreign, parts_of, provider
 from distaff.recipe import Recipe, from_yaml, to_yaml
 from distaff.vae import VAE
 
@@ -56,6 +57,19 @@ SAMPLER = "sampler.safetensors"
 SAMPLED = 20_000
 """Training images whose codes a sampler learns, at most."""
 _log = logging.getLogger("distaff")
+
+
+class _Given(BaseModel):
+    """What a run keeps of the data that it was given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image_shape: tuple[int, int, int]
+    training_images: int
+    white: float | None = None
+    place: str | None = None
+    """Where the data lie, seen from the run folder; None where they are not a path."""
+    attributes: tuple[Attribute, ...]
 
 
 class Run:
@@ -114,41 +128,32 @@ class Run:
             )
 
     @cached_property
-    def _attributes(
-        self,
-    ) -> tuple[tuple[int, int, int], tuple[Attribute, ...], int, float | None, str | None]:
+    def _given(self) -> _Given:
         path = self.path / "attributes.json"
         try:
-            raw = json.loads(self._read(path))
-            channels, height, width = (int(side) for side in raw["image_shape"])
-            attributes = tuple(Attribute.model_validate(each) for each in raw["attributes"])
-            images, white = int(raw["training_images"]), raw.get("white")
-            white = None if white is None else float(white)
-            place = raw.get("place")
-            place = None if place is None else str(place)
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: damaged: {str(error).splitlines()[0]}") from None
-        return (channels, height, width), attributes, images, white, place
+            return _Given.model_validate_json(self._read(path))
+        except ValidationError as error:
+            raise InputError(f"{path}: damaged: {first_problem(error)}") from None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the images."""
-        return self._attributes[0]
+        return self._given.image_shape
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
         """The attributes that the model was trained beside."""
-        return self._attributes[1]
+        return self._given.attributes
 
     @property
     def training_images(self) -> int:
         """How many images the model was trained on."""
-        return self._attributes[2]
+        return self._given.training_images
 
     @property
     def white(self) -> float | None:
         """The pixel value that was taken as white, of images that were no bytes from 0 to 255; else None."""
-        return self._attributes[3]
+        return self._given.white
 
     @property
     def is_trained(self) -> bool:
@@ -304,7 +309,7 @@ class Run:
 
     def _where_it_lies(self, options: DataOptions) -> DataOptions:
         """Return the options with the path of the images as it is from here, whichever folder this is."""
-        place = self._attributes[4]
+        place = self._given.place
         if not place or not (self.path / place).exists():
             return options
         path, here = self.path / place, Path(options.source)
@@ -391,17 +396,15 @@ class Run:
         The recipe comes last: it is what makes the folder a run.
         """
         self.write_json("environment.json", environment())
-        described = [each.model_dump(mode="json") for each in attributes]
-        self.write_json(
-            "attributes.json",
-            {
-                "image_shape": list(shape),
-                "training_images": images,
-                "white": white,
-                "place": self._place(recipe.data.source),
-                "attributes": described,
-            },
+        channels, height, width = shape
+        given = _Given(
+            image_shape=(channels, height, width),
+            training_images=images,
+            white=white,
+            place=self._place(recipe.data.source),
+            attributes=tuple(attributes),
         )
+        self.write_json("attributes.json", given.model_dump(mode="json"))
         if identity is not None:
             file = io.BytesIO()
             np.savez_compressed(file, allow_pickle=False, **identity.to_arrays())

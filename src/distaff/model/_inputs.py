@@ -151,8 +151,7 @@ def likeliest_condition(
         images: the images [n, ...].
         codes: their codes [n, D].
         given: the class indices that are known, kept as they are. Attributes with classes are chosen one
-        after
-            the other in the order of the condition; an unknown number stays missing (NaN).
+            after the other in the order of the condition; an unknown number stays missing (NaN).
     """
     array = model.read_images(images)
     known = dict(given)
