@@ -40,6 +40,7 @@ from distaff.data import (
     compare,
     find_source,
     fingerprint,
+    named_source,
 )
 from distaff.data import load as load_data
 from distaff.errors import InputError
@@ -417,7 +418,7 @@ class Run:
     def _place(self, source: str) -> str | None:
         """Return where images lie from the run's folder, if their path was not absolute."""
         path = Path(source)
-        if source.partition(":")[0] in FAMILIES["source"] or path.is_absolute() or not path.exists():
+        if named_source(source) is not None or path.is_absolute() or not path.exists():
             return None
         return os.path.relpath(path, self.path)
 

@@ -35,6 +35,7 @@ from distaff.data._source import (
     Source,
     Split,
     find_source,
+    named_source,
 )
 from distaff.data._tables import Sheet, read_sheet
 
@@ -91,6 +92,7 @@ __all__ = [
     "list_images",
     "load",
     "name_of",
+    "named_source",
     "reaching",
     "read_columns",
     "read_images",

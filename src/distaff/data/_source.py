@@ -257,6 +257,16 @@ SOURCES = cast("Registry[type[Source]]", FAMILIES["source"])
 """Every source by its tag."""
 
 
+def named_source(written: str) -> str | None:
+    """Return the tag of the source that `name` or `name:place` names; None for a path.
+
+    >>> named_source("mnist:/data/mnist"), named_source("photos/half.npz")
+    ('mnist', None)
+    """
+    name = written.partition(":")[0]
+    return name if name in SOURCES else None
+
+
 def find_source(written: str) -> Source:
     """Return the source that a user named: a name, `name:place`, or a path.
 
@@ -267,7 +277,7 @@ def find_source(written: str) -> Source:
     'handwritten digits, small enough for a first try'
     """
     name, colon, place = written.partition(":")
-    if name in SOURCES:
+    if named_source(written) is not None:
         source = SOURCES[name]
         if colon and not place:
             raise InputError(f"data {written!r} has no place after the colon; write {name}:PLACE or {name}")

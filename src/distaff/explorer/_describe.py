@@ -17,12 +17,12 @@ from torch import nn
 
 from distaff.analysis import Analysis
 from distaff.attributes import Attribute
+from distaff.data import named_source
 from distaff.errors import InputError
 from distaff.explorer._bundle import Blocks, Reference
 from distaff.latents import AttributeBlock, between_classes
 from distaff.metrics import METRICS, mutual_information
 from distaff.model import Floats, Model
-from distaff.parts import FAMILIES
 from distaff.run import Run
 
 MOST_VALUES = 64
@@ -323,5 +323,4 @@ def without_place(source: str) -> str:
 
     `mnist:FOLDER` becomes `mnist`, and a path its last part.
     """
-    name = source.partition(":")[0]
-    return name if name in FAMILIES["source"] else PurePath(source).name or Path(source).resolve().name or "/"
+    return named_source(source) or PurePath(source).name or Path(source).resolve().name or "/"

@@ -146,7 +146,7 @@ class TC(Term):
     """The total correlation of the latents: of those with a normal posterior, or by kernels of all.
 
     >>> TC(5).by
-    Minibatch(estimator='exchangeable')
+    Minibatch(estimator='exchangeable', mi=0.0)
     """
 
     tag: ClassVar[str] = "tc"
