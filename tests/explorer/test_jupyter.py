@@ -50,8 +50,19 @@ def lab(plane_run, made, tmp_path):
                 break
             except OSError:
                 time.sleep(0.2)
-        yield f"{address}/lab/tree/try.ipynb?token={TOKEN}&reset", tmp_path
+        yield address, tmp_path
         process.terminate()
+
+
+def wait_for_kernel(page, address):
+    """Until JupyterLab is connected with the notebook's kernel, which it calls idle before it is there."""
+    for _ in range(600):
+        with urllib.request.urlopen(f"{address}/api/sessions?token={TOKEN}", timeout=30) as answer:
+            kernels = [session["kernel"] for session in json.load(answer)]
+        if any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels):
+            return
+        page.wait_for_timeout(200)
+    pytest.fail("JupyterLab has no kernel")
 
 
 def run_cell(page, number):
@@ -91,9 +102,14 @@ def test_the_widget_shows_and_both_sides_stay_in_step(lab, made, browser):
     codes = np.frombuffer(made.blocks["0/codes"], dtype=np.float16).reshape(-1, 2)
     page = browser.new_page(viewport={"width": 1440, "height": 1200})
     page.set_default_timeout(30_000)
+    # What JupyterLab asks for where a machine is slow is answered as it offers.
+    asked = page.locator("dialog.jp-Dialog")
+    page.add_locator_handler(asked, lambda: asked.locator(".jp-mod-accept").click())
     address, folder = lab
-    page.goto(address)
+    page.goto(f"{address}/lab/tree/try.ipynb?token={TOKEN}&reset")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    # A cell that is run before that makes JupyterLab ask which kernel it is to be.
+    wait_for_kernel(page, address)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
     run_cell(page, 0)
     slider = page.locator(".jp-OutputArea-output").get_by_role("slider").first

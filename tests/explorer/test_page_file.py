@@ -10,6 +10,14 @@ REFUSED = """async () => {
   await fetch("http://127.0.0.1:9/").catch(() => {});
   return (await told).effectiveDirective;
 }"""
+SUMS = """() => {
+  const begun = performance.now();
+  const terms = new Float32Array(4096).fill(0.5);
+  let sum = 0;
+  for (let round = 0; round < 40000; round++) for (let i = 0; i < 4096; i++) sum = sum * 0.999 + terms[i];
+  return sum > 0 ? performance.now() - begun : NaN;
+}"""
+"""The milliseconds of this browser for 164 million sums; a page is in use after some two times as many."""
 NONSENSE = [
     "#view=nowhere&z=1_2&map=99",
     "#view=__proto__&z=NaN_NaN&colour=-1&hide=999999",
@@ -184,13 +192,14 @@ def test_on_a_phone_the_image_and_the_view_come_first(request, visits, name, fra
 
 @pytest.mark.slow
 def test_the_page_can_be_used_soon(browser, classes):
-    times = []
+    times, sums = [], []
     for _ in range(5):
         context = browser.new_context(offline=True)
         page = context.new_page()
+        sums.append(page.evaluate(SUMS))
         page.goto(classes.file.as_uri())
         page.locator("#distaff[data-ready]:not([aria-busy])").wait_for()
         times.append(page.evaluate("performance.getEntriesByName('distaff-interactive')[0].startTime"))
         context.close()
-    # Other programs may hold up some of the tries, but not all.
-    assert min(times) < 1500, times
+    # Machines differ, and other programs may hold up some of the tries, but not all.
+    assert min(times) < 5 * min(sums), (times, sums)
