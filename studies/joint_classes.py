@@ -1,6 +1,6 @@
 """How well the classes that JointVAE finds without labels match MNIST's digits (Dupont 2018).
 
-    python studies/joint_classes.py FOLDER [--seeds 10] [--steps 20000] [--network mlp] [--jobs 2]
+    python studies/joint_classes.py FOLDER [--seeds 10] [--steps 20000] [--network conv] [--jobs 2]
 
 https://arxiv.org/abs/1804.00104. Each test image belongs to the class with the highest probability; classes
 and digits are matched one to one so that most images agree (Hungarian method). A seed fails where that is
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--network", default="mlp")
+    parser.add_argument("--network", default="conv")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     rows = Parallel(n_jobs=given.jobs)(delayed(train)(seed, given) for seed in range(given.seeds))
