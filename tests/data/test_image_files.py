@@ -136,6 +136,18 @@ def test_transparent_parts_are_black(tmp_path):
     np.testing.assert_array_equal(got, np.where(GREY // 2 == 5, 0, GREY // 2))
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_black_ink_on_nothing_is_on_white(tmp_path, mode):
+    alpha = np.where(GREY > 100, 255, 0).astype(np.uint8)
+    image = Image.fromarray(np.dstack([0 * alpha, alpha])).convert("RGBA")
+    if mode == "P":
+        image = image.quantize(2)
+    (image if mode == "P" else image.convert(mode)).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_images([tmp_path / "a.png"], (1, 12, 9))[0, 0], 255 - alpha)
+    Image.new("RGBA", (9, 12)).save(tmp_path / "b.png")
+    assert not read_images([tmp_path / "b.png"], (3, 12, 9)).any()
+
+
 @pytest.mark.parametrize("held", [1, 3, 6, 8])
 def test_photographs_are_turned_upright(tmp_path, held):
     exif = Image.Exif()

@@ -4,7 +4,7 @@ import { keptPart, resize } from "./resize.js";
 
 /**
  * An image file as a model takes it, as `distaff.data.read_images` in Python does it: turned upright,
- * transparent parts black, grey or colour as the model wants, cut to its proportions, resized.
+ * transparent parts black (white around black ink alone), grey or colour as the model wants, cut to its proportions, resized.
  * @param {Blob} file
  * @param {Shape} shape
  * @param {number | null} crop
@@ -42,10 +42,27 @@ async function byBrowser(file) {
   }
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
-  context.fillRect(0, 0, bitmap.width, bitmap.height);
-  context.drawImage(bitmap, 0, 0);
-  const { data, width, height } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-  return { data: new Uint8Array(data.buffer), width, height };
+  const data = onGround((ground) => {
+    context.fillStyle = `rgb(${ground} ${ground} ${ground})`;
+    context.fillRect(0, 0, bitmap.width, bitmap.height);
+    context.drawImage(bitmap, 0, 0);
+    return new Uint8Array(context.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer);
+  }, 4);
+  return { data, width: bitmap.width, height: bitmap.height };
+}
+
+/**
+ * An image over black, or over white if all that is drawn is black, which would be lost.
+ * @param {(ground: number) => Uint8Array} draw
+ * @param {number} values of a pixel in what is drawn; the fourth, if any, is no colour
+ */
+function onGround(draw, values) {
+  const shows = (/** @type {Uint8Array} */ data, /** @type {number} */ ground) =>
+    data.some((value, i) => value !== ground && i % values < 3);
+  const black = draw(0);
+  if (shows(black, 0)) return black;
+  const white = draw(255);
+  return shows(white, 255) ? white : black;
 }
 
 /** @typedef {{channels: number, width: number, height: number}} Shape */
@@ -69,21 +86,24 @@ export function turn({ data, width, height }, orientation) {
   return { data: turned, width: w, height: h };
 }
 
-/** One channel over black, as Pillow's alpha_composite rounds it. @param {number} value @param {number} alpha */
-function overBlack(value, alpha) {
+/** One channel over a grey ground, as Pillow's alpha_composite rounds it. @param {number} value @param {number} alpha @param {number} ground */
+function over(value, alpha, ground) {
   if (alpha === 255) return value;
-  if (alpha === 0) return 0;
-  const sum = value * alpha * 128 + 0x4000;
+  if (alpha === 0) return ground;
+  const sum = (value * alpha + ground * (255 - alpha)) * 128 + 0x4000;
   return (((sum >> 8) + sum) >> 8) >> 7;
 }
 
 /** @param {Pixels} image @returns {Planes} */
 function toColour({ data, width, height }) {
   const pixels = width * height;
-  const planes = new Uint8Array(3 * pixels);
-  for (let i = 0; i < pixels; i++) {
-    for (let c = 0; c < 3; c++) planes[c * pixels + i] = overBlack(data[4 * i + c], data[4 * i + 3]);
-  }
+  const planes = onGround((ground) => {
+    const drawn = new Uint8Array(3 * pixels);
+    for (let i = 0; i < pixels; i++) {
+      for (let c = 0; c < 3; c++) drawn[c * pixels + i] = over(data[4 * i + c], data[4 * i + 3], ground);
+    }
+    return drawn;
+  }, 3);
   return { channels: 3, width, height, data: planes };
 }
 

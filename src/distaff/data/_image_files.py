@@ -89,7 +89,7 @@ def read_images(
     Args:
         paths: n image files.
         shape: (c, h, w) to make of each; c is 1 (grey) or 3 (colour). Proportions are kept: what does not fit
-            is cut off evenly. Transparent parts become black.
+            is cut off evenly. Transparent parts become black, or white where all that is drawn is black.
         crop: centre square of this many pixels, cut first.
         white: the pixel value that is white in files of more than 8 bits, as `Dataset.white` says of other
             images of the set; found from these files if None, or where they are brighter than that.
@@ -344,8 +344,12 @@ def _flatten(image: Image, white: float | None) -> Image:
         top = rounded_white(float(pixels.max())) if white is None else white
         return Image.fromarray(np.rint(np.clip(pixels / top, 0, 1) * 255).astype(np.uint8))
     if "transparency" in image.info or image.mode in {"LA", "La", "PA", "RGBA", "RGBa"}:
-        see_through = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), see_through)
+        drawn = image.convert("RGBA")
+        black, white_ground = (Image.new("RGBA", image.size, (each, each, each, 255)) for each in (0, 255))
+        seen = Image.alpha_composite(black, drawn)
+        # Black ink on nothing would be lost on black.
+        lost = drawn.getchannel("A").getbbox() and not seen.convert("RGB").getbbox()
+        return Image.alpha_composite(white_ground, drawn) if lost else seen
     return image
 
 
