@@ -49,9 +49,9 @@ def test_an_unknown_source_is_named(written, says, tmp_path, monkeypatch):
 
 
 def test_a_file_of_another_kind(tmp_path):
-    (tmp_path / "set.h5").write_text("")
+    (tmp_path / "set.mat").write_text("")
     with pytest.raises(InputError, match=r"is a file of a kind that is not read; give .*FILE\.npz"):
-        load(str(tmp_path / "set.h5"))
+        load(str(tmp_path / "set.mat"))
 
 
 def test_kinds_of_a_set_that_knows_its_own_are_not_changed():

@@ -22,7 +22,7 @@ from distaff.data._images import (
 )
 from distaff.data._listing import list_images
 from distaff.data._mnist import Digits, FashionMnist, Mnist
-from distaff.data._npz import Npy, Npz
+from distaff.data._npz import Hdf5, Npy, Npz
 from distaff.data._pairs import PairSampler, Successors
 from distaff.data._source import (
     ARRAYS,
@@ -58,6 +58,7 @@ __all__ = [
     "Folder",
     "Folds",
     "Found",
+    "Hdf5",
     "Hub",
     "Images",
     "Kind",

@@ -1,4 +1,4 @@
-"""The arrays of a .npz or .npy file: looked at without loading them, read in pieces, never unpickled.
+"""The arrays of a .npz, .npy or .h5 file: looked at without loading them, read in pieces, never unpickled.
 
 Images are taken as people save them, in any layout, as bits, bytes or floats, and become uint8 [n, c, h,
 w].
@@ -6,6 +6,7 @@ w].
 
 from __future__ import annotations
 
+import importlib
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,8 @@ BROKEN = (
     *(SyntaxError, TokenError, TypeError, LookupError, OverflowError),
 )
 """What a damaged archive or header raises."""
+HIGHEST_RATIO = 2**13
+"""Bytes that one packed byte of an HDF5 file may hold; more are declared, and nowhere to be read."""
 CHANNELS = 16
 """The most channels that are told from a height or a width."""
 
@@ -131,6 +134,64 @@ class Archive:
         return ", ".join(self.members) or "nothing"
 
 
+@dataclass(frozen=True)
+class Hdf5Member(Member):
+    """An array of an HDF5 file, usually packed in pieces of some rows; `key` is its full name there."""
+
+    key: str = ""
+
+    def chunks(self) -> Iterator[npt.NDArray[Any]]:
+        """The array from its first row to its last, whole pieces at a time; see `Member.chunks`."""
+        row = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
+        with _reading(self.path), _opened_hdf5(self.path) as file:
+            stored = file[self.key]
+            piece = stored.chunks[0] if stored.chunks else 1
+            step = piece * max(1, CHUNK // max(row * piece, 1))
+            texts = stored.asstr() if self.dtype.kind == "U" else stored
+            for first in range(0, self.shape[0], step):
+                yield np.asarray(texts[first : first + step]).astype(self.dtype, copy=False)
+
+
+class Hdf5Archive(Archive):
+    """An HDF5 file's arrays, wherever in its groups; `latents/classes` is called `latents_classes`.
+
+    Raises:
+        InputError: h5py is not installed, or the file is missing or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.members, self.left_out = path, {}, {}
+        with _reading(path), _opened_hdf5(path) as file:
+            file.visititems(self._look_at)
+
+    def _look_at(self, key: str, found: Any) -> None:
+        if not hasattr(found, "shape"):
+            return  # a group
+        name, shape, dtype = key.replace("/", "_"), found.shape, found.dtype
+        if dtype.metadata and dtype.metadata.get("vlen") in (str, bytes):
+            dtype = np.dtype(str)
+        if not shape:
+            self.left_out[name] = "it is no label of an image"
+        elif dtype.kind not in "biufSU":
+            self.left_out[name] = f"it holds {dtype} values, which are not read"
+        elif found.is_virtual or found.external:
+            self.left_out[name] = "its values lie in other files"
+        elif dtype.itemsize * int(np.prod(shape, dtype=float)) > HIGHEST_RATIO * found.id.get_storage_size():
+            self.left_out[name] = f"it is {list(shape)} by its header, but most of that is not in the file"
+        else:
+            self.members[name] = Hdf5Member(self.path, name, shape, dtype, 0, None, key)
+
+
+@contextmanager
+def _opened_hdf5(path: Path) -> Iterator[Any]:
+    try:
+        h5py = importlib.import_module("h5py")
+    except ModuleNotFoundError:
+        raise InputError(f"{path}: needs h5py; run: pip install 'distaff[h5]'") from None
+    with h5py.File(path, "r") as file:
+        yield file
+
+
 def single(path: Path) -> Member:
     """The one array of a .npy file.
 
@@ -185,10 +246,10 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except BROKEN as error:
-        kind = ".npy" if path.suffix.lower() == ".npy" else ".npz"
+    except (OSError, *BROKEN) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        kind = path.suffix.lower() or ".npz"
         raise InputError(
             f"{path}: no {kind} file, or a damaged one ({str(error) or 'cut short':.120}); save it again"
         ) from None

@@ -32,7 +32,7 @@ ORDER: tuple[Split, ...] = ("train", "valid", "test")
 """In which the parts are kept: a draw of some images depends on it."""
 FEW = 10
 """Different cells of a column up to which it may be meant as a split."""
-ARRAYS = frozenset({".npz", ".npy"})
+ARRAYS = frozenset({".npz", ".npy", ".h5", ".hdf5"})
 METADATA = "metadata"
 LABEL = "label"
 

@@ -1,4 +1,4 @@
-"""A .npz or .npy file of images and their attributes, read piece by piece, never unpickled.
+"""A .npz, .npy or .h5 file of images and their attributes, read piece by piece, never unpickled.
 
 An array of more than `_images.LARGE` bytes that is not compressed stays where it is, whatever its type.
 """
@@ -14,10 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from distaff.attributes import Attribute, AttributeTable
 from distaff.data import _cache, _images
 from distaff.data._arrays import (
     CHUNK,
     Archive,
+    Hdf5Archive,
     Member,
     Scale,
     ScaledImages,
@@ -41,6 +43,16 @@ IMAGES = ("imgs", "images", "x", "X")
 IGNORED = ("metadata", "original_dataset_indices")
 IN_MEMORY = 2**28
 """Bytes of images up to which they are simply kept in memory."""
+HUES = tuple(range(10))
+SHAPES3D: tuple[Attribute, ...] = (
+    Attribute(name="floor_hue", kind="circular", values=HUES),
+    Attribute(name="wall_hue", kind="circular", values=HUES),
+    Attribute(name="object_hue", kind="circular", values=HUES),
+    Attribute(name="scale", kind="ordinal", values=tuple(range(8))),
+    Attribute(name="shape", kind="categorical", values=tuple(range(4))),
+    Attribute(name="orientation", kind="ordinal", values=tuple(range(15))),
+)
+"""The factors of Shapes3D (https://github.com/google-deepmind/3d-shapes), which its file holds as numbers."""
 
 
 class Npz(Source):
@@ -73,19 +85,36 @@ class Npz(Source):
         Raises:
             InputError: no such file, no images, images or labels that are not as described.
         """
-        path = Path(self.place or "").expanduser()
-        archive = Archive(path)
-        owners = _join_parts(archive)
-        name = next((name for name in IMAGES if name in archive.members), None)
-        if name is None:
-            raise InputError(
-                f"{path}: no images: name their array {' or '.join(IMAGES)}; there is: {archive.names}"
-            )
-        images = archive.members.pop(name)
-        if owners:
-            found = _found(images, attributes_of(archive, images.shape[0], options), options)
-            return replace(found, parts=rows_of(owners))
-        return _split_by_array(images, archive, options)
+        return _find_in(Archive(Path(self.place or "").expanduser()), options)
+
+
+class Hdf5(Source):
+    """The arrays of an HDF5 file, named as those of `Npz`; `latents/classes` is called `latents_classes`.
+
+    `labels` [n, 6] of Shapes3D are known by their values and get their names.
+    """
+
+    tag: ClassVar[str] = "h5"
+    about: ClassVar[str] = (
+        "your images as one array (imgs, images, x or X), also the published Shapes3D file; needs distaff[h5]"
+    )
+    attributes: ClassVar[str] = "every other array of one label an image"
+    size: ClassVar[str] = "any; unpacked once into the cache"
+    origin: ClassVar[str] = "a path that ends in .h5 or .hdf5"
+    path: ClassVar[str | None] = "FILE.h5"
+
+    @classmethod
+    def claims(cls, path: Path) -> bool:
+        """Claim what ends in .h5 or .hdf5, whether it is there or not."""
+        return path.suffix.lower() in {".h5", ".hdf5"} and not path.is_dir()
+
+    def find(self, options: DataOptions) -> Found:
+        """Read the table of arrays and the labels; see `Source.find`.
+
+        Raises:
+            InputError: no h5py, no such file, no images, images or labels that are not as described.
+        """
+        return _find_in(Hdf5Archive(Path(self.place or "").expanduser()), options)
 
 
 class Npy(Source):
@@ -115,6 +144,21 @@ class Npy(Source):
         if labels.exists():
             return _split_by_array(images, Archive(labels), options)
         return _found(images, read_columns({}, n, str(path), options), options)
+
+
+def _find_in(archive: Archive, options: DataOptions) -> Found:
+    """Return the source of the images and labels in a file of several arrays."""
+    owners = _join_parts(archive)
+    name = next((name for name in IMAGES if name in archive.members), None)
+    if name is None:
+        raise InputError(
+            f"{archive.path}: no images: name their array {' or '.join(IMAGES)}; there is: {archive.names}"
+        )
+    images = archive.members.pop(name)
+    if owners:
+        found = _found(images, attributes_of(archive, images.shape[0], options), options)
+        return replace(found, parts=rows_of(owners))
+    return _split_by_array(images, archive, options)
 
 
 def _found(images: Member, labels: Labels, options: DataOptions) -> Found:
@@ -221,6 +265,13 @@ def attributes_of(archive: Archive, n: int, options: DataOptions) -> Labels:
                 left.append(LeftOut.of("array", others, f"the labels are those of {name}"))
             factors = classes_of(name, member.read(), str(archive.path))
             return Labels(tabulate(factors), left_out=tuple(left))
+    labels3d = archive.members.get("labels")
+    factors3d = _shapes3d(labels3d, n) if labels3d is not None else None
+    if factors3d is not None:
+        others = [other for other in archive.members if other != "labels"]
+        if others:
+            left.append(LeftOut.of("array", others, "the labels are those of Shapes3D"))
+        return Labels(AttributeTable(SHAPES3D, factors3d), left_out=tuple(left))
     columns: dict[str, Column] = {}
     one_each = {name for name, member in archive.members.items() if member.shape in ((n,), (n, 1))}
     # Beside labels that fit, `classes` may be the names of the classes.
@@ -240,6 +291,16 @@ def attributes_of(archive: Archive, n: int, options: DataOptions) -> Labels:
             left.append(LeftOut.of("array", [name], reason))
     labels = read_columns(columns, n, str(archive.path), options)
     return replace(labels, left_out=(*left, *labels.left_out))
+
+
+def _shapes3d(labels: Member, n: int) -> npt.NDArray[np.float32] | None:
+    """Return the factors, float32 [n, 6], of labels that have as many values each as those of Shapes3D."""
+    if labels.shape != (n, len(SHAPES3D)) or labels.dtype.kind not in "iuf":
+        return None
+    ranks = [np.unique(column, return_inverse=True) for column in labels.read().T]
+    if [len(values) for values, _ in ranks] != [factor.size for factor in SHAPES3D]:
+        return None
+    return np.stack([rank.astype(np.float32) for _, rank in ranks], axis=1)
 
 
 def _open(

@@ -95,7 +95,8 @@ def file_name(data: str | None) -> str:
         return "evaluation.json"
     head, colon, place = data.partition(":")
     name = place if head == "hf" else head if colon and head.isidentifier() else PurePath(data).name
-    name = name.removesuffix(PurePath(name).suffix) if PurePath(name).suffix in {".npz", ".npy"} else name
+    suffix = PurePath(name).suffix
+    name = name.removesuffix(suffix) if suffix in {".npz", ".npy", ".h5", ".hdf5"} else name
     plain = re.sub(r"[^\w.-]+", "-", name).strip("-.")
     return f"evaluation-{plain or 'data'}.json"
 
