@@ -325,3 +325,18 @@ def test_texts_in_another_encoding_are_refused(save):
 def test_rows_of_pixels_say_what_they_should_be(save):
     with pytest.raises(InputError, match=r"are \[30, 64\]; .*; reshape rows of pixels to \[n, 8, 8\]"):
         load(save(images=np.zeros((N, 64), np.uint8)))
+
+
+def test_mpi3d_is_known_by_its_size(save, monkeypatch):
+    sizes = (4, 4, 2, 3, 3, 40, 40)
+    images = np.zeros((460_800, 1, 1, 3), dtype=np.uint8)
+    images[:, 0, 0, 0] = np.arange(len(images)) % 251
+    assert not load(save(images=images)).labels.names
+    monkeypatch.setattr(_npz, "MPI3D_IMAGE", (1, 1, 3))
+    found = load(save(images=images))
+    np.testing.assert_array_equal(
+        np.ravel_multi_index(found.labels.values.astype(int).T, sizes), np.arange(len(images))
+    )
+    assert tuple(each.size for each in found.labels.attributes) == sizes
+    assert not load(save(images=images[:-1])).labels.names
+    assert load(save(images=images, label=np.arange(len(images)) % 5)).labels.names == ("label",)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from distaff.attributes import Attribute, AttributeTable
+from distaff.attributes import Attribute, AttributeTable, Kind
 from distaff.data import _cache, _images
 from distaff.data._arrays import (
     CHUNK,
@@ -53,6 +53,15 @@ SHAPES3D: tuple[Attribute, ...] = (
     Attribute(name="orientation", kind="ordinal", values=tuple(range(15))),
 )
 """The factors of Shapes3D (https://github.com/google-deepmind/3d-shapes), which its file holds as numbers."""
+MPI3D_IMAGE = (64, 64, 3)
+MPI3D = {1_036_800: (6, 6, 2, 3, 3, 40, 40), 460_800: (4, 4, 2, 3, 3, 40, 40)}
+"""The sizes of the factors of MPI3D (https://arxiv.org/abs/1906.03292), by how many images a file has."""
+MPI3D_FACTORS: tuple[tuple[str, Kind], ...] = (
+    *(("object_color", "categorical"), ("object_shape", "categorical"), ("object_size", "ordinal")),
+    *(("camera_height", "ordinal"), ("background_color", "categorical")),
+    *(("horizontal_axis", "ordinal"), ("vertical_axis", "ordinal")),
+)
+"""Their names and kinds; the last varies fastest."""
 
 
 class Npz(Source):
@@ -62,7 +71,8 @@ class Npz(Source):
     test_images, x_train and x_test, whose labels are called alike.
 
     Images are [n, h, w], [n, h, w, c] or [n, c, h, w]; bool or whole numbers (0 and 1, or 0 to 255) or floats
-    (0 to 1, or 0 to 255). `latents_classes` or `latents_values` [n, 5 or 6] are dSprites' factors.
+    (0 to 1, or 0 to 255). `latents_classes` or `latents_values` [n, 5 or 6] are dSprites' factors; those of
+    MPI3D, whose file is images alone, follow from the row.
     """
 
     tag: ClassVar[str] = "npz"
@@ -158,7 +168,19 @@ def _find_in(archive: Archive, options: DataOptions) -> Found:
     if owners:
         found = _found(images, attributes_of(archive, images.shape[0], options), options)
         return replace(found, parts=rows_of(owners))
+    if not archive.members and images.shape[1:] == MPI3D_IMAGE and images.shape[0] in MPI3D:
+        return _found(images, Labels(_mpi3d(MPI3D[images.shape[0]])), options)
     return _split_by_array(images, archive, options)
+
+
+def _mpi3d(sizes: tuple[int, ...]) -> AttributeTable:
+    """Return the factors of MPI3D, which follow from the row."""
+    factors = [
+        Attribute(name=name, kind=kind, values=tuple(range(size)))
+        for (name, kind), size in zip(MPI3D_FACTORS, sizes, strict=True)
+    ]
+    places = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), axis=1)
+    return AttributeTable(tuple(factors), places.astype(np.float32))
 
 
 def _found(images: Member, labels: Labels, options: DataOptions) -> Found:
