@@ -340,3 +340,52 @@ def test_mpi3d_is_known_by_its_size(save, monkeypatch):
     assert tuple(each.size for each in found.labels.attributes) == sizes
     assert not load(save(images=images[:-1])).labels.names
     assert load(save(images=images, label=np.arange(len(images)) % 5)).labels.names == ("label",)
+
+
+def test_a_folder_of_arrays_is_an_npz_of_them(save, tmp_path):
+    """X_train, y_train, X_test and y_test, each a file of its own."""
+    label = np.arange(N) % 3
+    arrays = {"X_train": PIXELS[:20], "y_train": label[:20], "X_test": PIXELS[20:], "y_test": label[20:]}
+    folder = tmp_path / "arrays"
+    folder.mkdir()
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    (folder / "notes.txt").write_text("hello")
+    found, expected = load(str(folder)), load(save(**arrays))
+    np.testing.assert_array_equal(found.images.take(slice(None)), expected.images.take(slice(None)))
+    np.testing.assert_array_equal(found.labels.values, expected.labels.values)
+    assert found.labels.names == ("y",)
+    np.testing.assert_array_equal(found.splits["test"], np.arange(20, N))
+    assert [each.names for each in found.left_out] == [("notes.txt",)]
+    np.save(folder / "X_train.npy", PIXELS[20:][::-1].repeat(2, axis=0))
+    assert (load(str(folder)).images.take(slice(0, 1)) == PIXELS[-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "name"),
+    [
+        ("X", "y", "y"),
+        ("images", "labels", "labels"),
+        ("x_train", "y_train", "y"),
+        ("train_images", "train_labels", "labels"),
+        ("cells", "cells_labels", "labels"),
+    ],
+)
+def test_labels_beside_an_array_of_images(tmp_path, images, labels, name):
+    np.save(tmp_path / f"{images}.npy", PIXELS)
+    np.save(tmp_path / f"{labels}.npy", np.arange(N) % 3)
+    np.save(tmp_path / "other.npy", np.arange(N) % 5)
+    found = load(str(tmp_path / f"{images}.npy"))
+    assert found.labels.names == (name,)
+    assert any(f"{labels}.npy" in note for note in found.notes)
+
+
+def test_labels_beside_that_cannot_be_read_are_left_out(tmp_path):
+    np.save(tmp_path / "X.npy", PIXELS)
+    np.save(tmp_path / "y.npy", np.array([{}] * N, dtype=object), allow_pickle=True)
+    found = load(str(tmp_path / "X.npy"))
+    assert not found.labels.names
+    assert [each.names for each in found.left_out] == [("y",)]
+    np.save(tmp_path / "y.npy", np.arange(N - 1))
+    with pytest.raises(InputError, match=str(N - 1)):
+        load(str(tmp_path / "X.npy"))

@@ -7,11 +7,12 @@ w].
 from __future__ import annotations
 
 import importlib
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 from tokenize import TokenError
@@ -21,10 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from distaff.data._cache import tell
-from distaff.data._image_files import DARK, rounded_white
+from distaff.data._files import PARTS, is_hidden
+from distaff.data._image_files import DARK, SUFFIXES, rounded_white
 from distaff.data._images import Bytes, Rows, rows_of
 from distaff.errors import InputError
 
+IMAGES = ("imgs", "images", "x", "X")
+"""Names under which the images are looked for, in this order."""
 CHUNK = 2**24
 """Bytes read at a time."""
 ROW = 2**28
@@ -65,6 +69,12 @@ class Member:
         """Bytes of the whole array."""
         return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
 
+    @property
+    def stamp(self) -> str:
+        """What changes when the file does."""
+        status = self.path.stat()
+        return f"{self.path.resolve()} {status.st_size} {status.st_mtime_ns} {self.name}"
+
     def mapped(self) -> np.memmap[Any, np.dtype[Any]]:
         """The array as it lies in the file, memory-mapped; only where there is an offset."""
         assert self.offset is not None
@@ -96,42 +106,120 @@ class Member:
         return np.concatenate(pieces) if pieces else np.empty(self.shape, self.dtype)
 
 
+@dataclass
 class Archive:
-    """A .npz file's table of arrays.
-
-    Args:
-        path: the file.
+    """A table of arrays.
 
     Attributes:
-        path: the file.
+        path: the file or the folder.
         members: its arrays of numbers or texts of one dimension or more, by name.
         left_out: why each other array is not among them.
-
-    Raises:
-        InputError: the file is missing or damaged, or holds an array that cannot be read safely.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.members: dict[str, Member] = {}
-        self.left_out: dict[str, str] = {}
-        with _reading(path), zipfile.ZipFile(path) as file:
-            for info in file.infolist():
-                if info.filename.endswith(".npy"):
-                    with file.open(info) as stream:
-                        member = _header(path, info.filename.removesuffix(".npy"), stream, info.file_size)
-                    if member is not None and info.compress_type == zipfile.ZIP_STORED:
-                        member = replace(member, offset=_data_of(path, info) + member.start)
-                    if member is None:
-                        name = info.filename.removesuffix(".npy")
-                        self.left_out[name] = "it is no label of an image"
-                    else:
-                        self.members[member.name] = member
+    path: Path
+    members: dict[str, Member] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> str:
         """The arrays' names, for an error."""
         return ", ".join(self.members) or "nothing"
+
+
+def npz_archive(path: Path) -> Archive:
+    """The arrays of a .npz file.
+
+    Raises:
+        InputError: the file is missing or damaged, or holds an array that cannot be read safely.
+    """
+    found = Archive(path)
+    with _reading(path), zipfile.ZipFile(path) as file:
+        for info in file.infolist():
+            if info.filename.endswith(".npy"):
+                name = info.filename.removesuffix(".npy")
+                with file.open(info) as stream:
+                    member = _header(path, name, stream, info.file_size)
+                if member is None:
+                    found.left_out[name] = "it is no label of an image"
+                    continue
+                if info.compress_type == zipfile.ZIP_STORED:
+                    member = replace(member, offset=_data_of(path, info) + member.start)
+                found.members[name] = member
+    return found
+
+
+def halves(name: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return what may be the part of a split and what else a name says: first before, then behind.
+
+    >>> halves("train_images"), halves("x_train")
+    ((('train', 'images'), ('images', 'train')), (('x', 'train'), ('train', 'x')))
+    """
+    first, _, behind = name.partition("_")
+    before, _, last = name.rpartition("_")
+    return (first, behind), (last, before)
+
+
+def holds_images(name: str) -> bool:
+    """Tell whether an array of this name holds images, or those of a part.
+
+    >>> holds_images("X"), holds_images("x_train"), holds_images("y_train")
+    (True, True, False)
+    """
+    return name in IMAGES or any(part.lower() in PARTS and rest in IMAGES for part, rest in halves(name))
+
+
+def is_folder_of_arrays(path: Path) -> bool:
+    """Tell whether a folder holds .npy files that are called like images, and no image files beside them."""
+    if not path.is_dir():
+        return False
+    files = [each.name for each in os.scandir(path) if each.is_file()]
+    arrays = any(name.lower().endswith(".npy") and holds_images(name[:-4]) for name in files)
+    return arrays and not any(Path(name).suffix.lower() in SUFFIXES for name in files)
+
+
+def folder_archive(path: Path) -> Archive:
+    """The arrays of a folder of .npy files, by their names.
+
+    Raises:
+        InputError: one that is called like images is damaged or cannot be read safely.
+    """
+    found = Archive(path)
+    for each in sorted(path.iterdir()):
+        if each.suffix.lower() == ".npy" and each.is_file():
+            _add(found, each.stem, each)
+        elif not is_hidden(each.name):
+            found.left_out[each.name] = "the folder is read as arrays, and it is no .npy file"
+    return found
+
+
+def labels_beside(path: Path, words: frozenset[str]) -> Archive:
+    """The arrays that are called like a .npy file of images but for a word: y_train.npy beside X_train.npy.
+
+    Args:
+        path: the file of images.
+        words: what labels are called, in lower case; also behind the file's name, as in cells_labels.npy.
+    """
+    found, own = Archive(path), path.stem.split("_")
+    for each in sorted(path.parent.glob("*.npy")):
+        theirs = each.stem.split("_")
+        differ = [i for i, pair in enumerate(zip(own, theirs, strict=False)) if pair[0] != pair[1]]
+        if len(theirs) == len(own) and len(differ) == 1 and own[differ[0]] in IMAGES:
+            word = theirs[differ[0]]
+        else:
+            word = theirs[-1] if theirs[:-1] == own else ""
+        if word.lower() in words:
+            _add(found, word, each)
+    return found
+
+
+def _add(archive: Archive, name: str, path: Path) -> None:
+    """Add the array of a .npy file; what is no images and cannot be read is left out."""
+    try:
+        archive.members[name] = replace(single(path), name=name)
+    except InputError as error:
+        if holds_images(name):
+            raise
+        archive.left_out[name] = str(error).removeprefix(f"{path}: ")
 
 
 @dataclass(frozen=True)
@@ -152,34 +240,34 @@ class Hdf5Member(Member):
                 yield np.asarray(texts[first : first + step]).astype(self.dtype, copy=False)
 
 
-class Hdf5Archive(Archive):
-    """An HDF5 file's arrays, wherever in its groups; `latents/classes` is called `latents_classes`.
+def hdf5_archive(path: Path) -> Archive:
+    """The arrays of an HDF5 file, wherever in its groups; `latents/classes` is called `latents_classes`.
 
     Raises:
         InputError: h5py is not installed, or the file is missing or damaged.
     """
+    archive = Archive(path)
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.members, self.left_out = path, {}, {}
-        with _reading(path), _opened_hdf5(path) as file:
-            file.visititems(self._look_at)
-
-    def _look_at(self, key: str, found: Any) -> None:
+    def look_at(key: str, found: Any) -> None:
         if not hasattr(found, "shape"):
             return  # a group
         name, shape, dtype = key.replace("/", "_"), found.shape, found.dtype
         if dtype.metadata and dtype.metadata.get("vlen") in (str, bytes):
             dtype = np.dtype(str)
         if not shape:
-            self.left_out[name] = "it is no label of an image"
+            archive.left_out[name] = "it is no label of an image"
         elif dtype.kind not in "biufSU":
-            self.left_out[name] = f"it holds {dtype} values, which are not read"
+            archive.left_out[name] = f"it holds {dtype} values, which are not read"
         elif found.is_virtual or found.external:
-            self.left_out[name] = "its values lie in other files"
+            archive.left_out[name] = "its values lie in other files"
         elif dtype.itemsize * int(np.prod(shape, dtype=float)) > HIGHEST_RATIO * found.id.get_storage_size():
-            self.left_out[name] = f"it is {list(shape)} by its header, but most of that is not in the file"
+            archive.left_out[name] = f"it is {list(shape)} by its header, but most of that is not in the file"
         else:
-            self.members[name] = Hdf5Member(self.path, name, shape, dtype, 0, None, key)
+            archive.members[name] = Hdf5Member(path, name, shape, dtype, 0, None, key)
+
+    with _reading(path), _opened_hdf5(path) as file:
+        file.visititems(look_at)
+    return archive
 
 
 @contextmanager

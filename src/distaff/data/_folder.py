@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from distaff.data import _cache
+from distaff.data._arrays import is_folder_of_arrays
 from distaff.data._columns import read_columns
 from distaff.data._files import is_table
 from distaff.data._image_files import BadImageError, Decoded, Measured, careful, decode, measure, white_of
@@ -176,8 +177,8 @@ class Folder(Source):
 
     @classmethod
     def claims(cls, path: Path) -> bool:
-        """Claim every folder."""
-        return path.is_dir()
+        """Claim every folder but those of arrays."""
+        return path.is_dir() and not is_folder_of_arrays(path)
 
     def find(self, options: DataOptions) -> Found:
         """List the images and read their labels; see `Source.find`.

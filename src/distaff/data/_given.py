@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from distaff.data._arrays import CHUNK, Member, channels_first, scale_of, unflattened, white_of_array
+from distaff.data._arrays import CHUNK, IMAGES, Member, channels_first, scale_of, unflattened, white_of_array
 from distaff.data._cache import tell
 from distaff.data._columns import LABELS, Column, Labels, as_texts, read_columns
 from distaff.data._folder import listed
 from distaff.data._image_files import BROKEN, plain_pixels
 from distaff.data._images import ArrayImages, Bytes, Rows
 from distaff.data._listing import as_words, look_at_sheet, may_be_split, no_split, rows_of, split_of
-from distaff.data._npz import IMAGES
 from distaff.data._source import ARRAYS, DataOptions, Found, LeftOut, Opened
 from distaff.data._tables import Finder, Sheet
 from distaff.errors import InputError

@@ -18,12 +18,18 @@ from distaff.attributes import Attribute, AttributeTable, Kind
 from distaff.data import _cache, _images
 from distaff.data._arrays import (
     CHUNK,
+    IMAGES,
     Archive,
-    Hdf5Archive,
     Member,
     Scale,
     ScaledImages,
     channels_first,
+    folder_archive,
+    halves,
+    hdf5_archive,
+    is_folder_of_arrays,
+    labels_beside,
+    npz_archive,
     scale_of,
     single,
     white_of_array,
@@ -38,8 +44,6 @@ from distaff.data._source import DataOptions, Found, LeftOut, Opened, Source, Sp
 from distaff.data.sprites import FACTORS, classes_of, tabulate
 from distaff.errors import InputError
 
-IMAGES = ("imgs", "images", "x", "X")
-"""Names under which the images are looked for, in this order."""
 IGNORED = ("metadata", "original_dataset_indices")
 IN_MEMORY = 2**28
 """Bytes of images up to which they are simply kept in memory."""
@@ -95,7 +99,7 @@ class Npz(Source):
         Raises:
             InputError: no such file, no images, images or labels that are not as described.
         """
-        return _find_in(Archive(Path(self.place or "").expanduser()), options)
+        return _find_in(npz_archive(Path(self.place or "").expanduser()), options)
 
 
 class Hdf5(Source):
@@ -124,23 +128,29 @@ class Hdf5(Source):
         Raises:
             InputError: no h5py, no such file, no images, images or labels that are not as described.
         """
-        return _find_in(Hdf5Archive(Path(self.place or "").expanduser()), options)
+        return _find_in(hdf5_archive(Path(self.place or "").expanduser()), options)
 
 
 class Npy(Source):
-    """Images in a .npy file, described as of `Npz`; NAME.labels.npz beside NAME.npy may hold their labels."""
+    """Images in a .npy file, or a folder of such files, described as of `Npz`.
+
+    NAME.labels.npz beside NAME.npy may hold the labels, or files that are called alike but for a word:
+    y_train.npy beside X_train.npy, labels.npy beside images.npy, or cells_labels.npy beside cells.npy.
+    """
 
     tag: ClassVar[str] = "npy"
     about: ClassVar[str] = "your images as one array, as numpy.save or numpy.lib.format.open_memmap writes it"
-    attributes: ClassVar[str] = "the arrays of NAME.labels.npz beside NAME.npy, one label an image"
+    attributes: ClassVar[str] = (
+        "the arrays of NAME.labels.npz beside NAME.npy, or y.npy beside X.npy, one label an image"
+    )
     size: ClassVar[str] = "any; large ones stay on disk"
-    origin: ClassVar[str] = "a path that ends in .npy"
+    origin: ClassVar[str] = "a path that ends in .npy, or a folder of such files, as X_train, y_train, X_test"
     path: ClassVar[str | None] = "FILE.npy"
 
     @classmethod
     def claims(cls, path: Path) -> bool:
-        """Claim what ends in .npy, whether it is there or not."""
-        return path.suffix.lower() == ".npy" and not path.is_dir()
+        """Claim what ends in .npy, whether it is there or not, and a folder of images in such files."""
+        return is_folder_of_arrays(path) if path.is_dir() else path.suffix.lower() == ".npy"
 
     def find(self, options: DataOptions) -> Found:
         """Read the header and the labels; see `Source.find`.
@@ -149,11 +159,15 @@ class Npy(Source):
             InputError: no such file, images or labels that are not as described.
         """
         path = Path(self.place or "").expanduser()
-        images = single(path)
-        labels, n = path.with_suffix(".labels.npz"), images.shape[0]
+        if path.is_dir():
+            return _find_in(folder_archive(path), options)
+        images, labels = single(path), path.with_suffix(".labels.npz")
         if labels.exists():
-            return _split_by_array(images, Archive(labels), options)
-        return _found(images, read_columns({}, n, str(path), options), options)
+            return _split_by_array(images, npz_archive(labels), options)
+        beside = labels_beside(path, LABELS)
+        said = tuple(f"{each.path.name} beside it holds the labels" for each in beside.members.values())
+        found = _split_by_array(images, beside, options)
+        return replace(found, notes=(*said, *found.notes))
 
 
 def _find_in(archive: Archive, options: DataOptions) -> Found:
@@ -206,6 +220,11 @@ class Joined(Member):
 
     members: tuple[Member, ...] = ()
 
+    @property
+    def stamp(self) -> str:
+        """What changes when a file of one of them does."""
+        return " ".join(each.stamp for each in self.members)
+
     def chunks(self) -> Iterator[npt.NDArray[Any]]:
         """Yield the rows of each in turn, some at a time."""
         for member in self.members:
@@ -223,9 +242,9 @@ def _join_parts(archive: Archive) -> list[Split]:
     """
     found: dict[str, dict[Split, Member]] = {}
     for name, member in archive.members.items():
-        for head, tail in ((name.partition("_")[0], name.partition("_")[2]), name.rpartition("_")[::-2]):
-            if head.lower() in PARTS and tail:
-                found.setdefault(tail, {})[PARTS[head.lower()]] = member
+        for part, rest in halves(name):
+            if part.lower() in PARTS and rest:
+                found.setdefault(rest, {})[PARTS[part.lower()]] = member
                 break
     key = next((name for name in IMAGES if "train" in found.get(name, {})), None)
     if key is None or key in archive.members:
@@ -331,9 +350,7 @@ def _open(
     """Open the images; returns them, the value that is white, what gives digests, and notes."""
     shape = channels_first(member)
     pixels = int(np.prod(shape[1:]))
-    status = member.path.stat()
-    written = f"{member.path.resolve()} {status.st_size} {status.st_mtime_ns} {member.name}"
-    name = f"npz-{hashlib.sha256(written.encode()).hexdigest()[:24]}"
+    name = f"npz-{hashlib.sha256(member.stamp.encode()).hexdigest()[:24]}"
     large = member.nbytes > _images.LARGE and member.offset is not None
     big = shape[0] * pixels > IN_MEMORY
     if wanted is not None:
