@@ -81,7 +81,7 @@ class Npz(Source):
 
     tag: ClassVar[str] = "npz"
     about: ClassVar[str] = (
-        "your images as one array (imgs, images, x or X), also the published dSprites file as it is"
+        "your images as one array (imgs, images, x or X), also the published files of dSprites and MPI3D"
     )
     attributes: ClassVar[str] = "every other array of one label an image"
     size: ClassVar[str] = "any; large ones stay on disk"
