@@ -413,8 +413,8 @@ def test_files_beside_a_folder_that_is_entered_are_named(tmp_path):
 
 
 def test_a_folder_of_arrays_alone_says_how_they_are_read(tmp_path):
-    np.save(tmp_path / "x.npy", np.zeros((4, 8, 8)))
-    with pytest.raises(InputError, match=r"no images in this folder; .*; x\.npy is read by its own path"):
+    np.save(tmp_path / "cells.npy", np.zeros((4, 8, 8)))
+    with pytest.raises(InputError, match=r"no images in this folder; .*; cells\.npy is read by its own path"):
         load(str(tmp_path))
 
 
