@@ -114,11 +114,13 @@ class Archive:
         path: the file or the folder.
         members: its arrays of numbers or texts of one dimension or more, by name.
         left_out: why each other array is not among them.
+        files: what else lies in a folder.
     """
 
     path: Path
     members: dict[str, Member] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> str:
@@ -188,7 +190,7 @@ def folder_archive(path: Path) -> Archive:
         if each.suffix.lower() == ".npy" and each.is_file():
             _add(found, each.stem, each)
         elif not is_hidden(each.name):
-            found.left_out[each.name] = "the folder is read as arrays, and it is no .npy file"
+            found.files.append(each.name)
     return found
 
 

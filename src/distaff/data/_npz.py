@@ -293,7 +293,12 @@ def attributes_of(archive: Archive, n: int, options: DataOptions) -> Labels:
     Raises:
         InputError: an array that is asked for, or named like labels, is not one label an image.
     """
-    left = [LeftOut.of("array", [name], reason) for name, reason in archive.left_out.items()]
+    why: dict[str, list[str]] = {}
+    for name, reason in archive.left_out.items():
+        why.setdefault(reason, []).append(name)
+    left = [LeftOut.of("array", names, reason) for reason, names in why.items()]
+    if archive.files:
+        left.append(LeftOut.of("file", archive.files, "of this folder the .npy files are read"))
     for name in ("latents_classes", "latents_values"):
         if name in archive.members:
             member = archive.members[name]
