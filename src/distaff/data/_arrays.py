@@ -172,8 +172,6 @@ def holds_images(name: str) -> bool:
 
 def is_folder_of_arrays(path: Path) -> bool:
     """Tell whether a folder holds .npy files that are called like images, and no image files beside them."""
-    if not path.is_dir():
-        return False
     files = [each.name for each in os.scandir(path) if each.is_file()]
     arrays = any(name.lower().endswith(".npy") and holds_images(name[:-4]) for name in files)
     return arrays and not any(Path(name).suffix.lower() in SUFFIXES for name in files)

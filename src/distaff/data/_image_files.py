@@ -345,11 +345,11 @@ def _flatten(image: Image, white: float | None) -> Image:
         return Image.fromarray(np.rint(np.clip(pixels / top, 0, 1) * 255).astype(np.uint8))
     if "transparency" in image.info or image.mode in {"LA", "La", "PA", "RGBA", "RGBa"}:
         drawn = image.convert("RGBA")
-        black, white_ground = (Image.new("RGBA", image.size, (each, each, each, 255)) for each in (0, 255))
-        seen = Image.alpha_composite(black, drawn)
+        seen = Image.alpha_composite(Image.new("RGBA", image.size, "black"), drawn)
         # Black ink on nothing would be lost on black.
-        lost = drawn.getchannel("A").getbbox() and not seen.convert("RGB").getbbox()
-        return Image.alpha_composite(white_ground, drawn) if lost else seen
+        if drawn.getchannel("A").getbbox() and not seen.convert("RGB").getbbox():
+            return Image.alpha_composite(Image.new("RGBA", image.size, "white"), drawn)
+        return seen
     return image
 
 

@@ -306,18 +306,12 @@ def attributes_of(archive: Archive, n: int, options: DataOptions) -> Labels:
                 raise InputError(
                     f"{archive.path}: {name} is {list(member.shape)} for {n} images: [{n}, 6] or [{n}, 5]"
                 )
-            others = [other for other in archive.members if other != name]
-            if others:
-                left.append(LeftOut.of("array", others, f"the labels are those of {name}"))
             factors = classes_of(name, member.read(), str(archive.path))
-            return Labels(tabulate(factors), left_out=tuple(left))
+            return _those_of(name, name, tabulate(factors), archive, left)
     labels3d = archive.members.get("labels")
     factors3d = _shapes3d(labels3d, n) if labels3d is not None else None
     if factors3d is not None:
-        others = [other for other in archive.members if other != "labels"]
-        if others:
-            left.append(LeftOut.of("array", others, "the labels are those of Shapes3D"))
-        return Labels(AttributeTable(SHAPES3D, factors3d), left_out=tuple(left))
+        return _those_of("Shapes3D", "labels", AttributeTable(SHAPES3D, factors3d), archive, left)
     columns: dict[str, Column] = {}
     one_each = {name for name, member in archive.members.items() if member.shape in ((n,), (n, 1))}
     # Beside labels that fit, `classes` may be the names of the classes.
@@ -337,6 +331,15 @@ def attributes_of(archive: Archive, n: int, options: DataOptions) -> Labels:
             left.append(LeftOut.of("array", [name], reason))
     labels = read_columns(columns, n, str(archive.path), options)
     return replace(labels, left_out=(*left, *labels.left_out))
+
+
+def _those_of(
+    owner: str, name: str, factors: AttributeTable, archive: Archive, left: list[LeftOut]
+) -> Labels:
+    """Return the factors that one array holds; what else is there is left out."""
+    others = [other for other in archive.members if other != name]
+    more = [LeftOut.of("array", others, f"the labels are those of {owner}")] if others else []
+    return Labels(factors, left_out=(*left, *more))
 
 
 def _shapes3d(labels: Member, n: int) -> npt.NDArray[np.float32] | None:
