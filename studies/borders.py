@@ -26,7 +26,7 @@ LABELS = {"sigmoid": {"from": 100, "to": 0, "until": "60%"}}
 """The weight of the labels: exactly 0 for the last 40% of the steps, unless --until says otherwise."""
 CLASSIFY = {"classify": {"weight": LABELS}}
 MARGINAL = {"marginal": {"weight": 10, "memory": 4096}}
-LIGHT = {"marginal": {"weight": 3, "memory": 4096}}
+STRONG = {"marginal": {"weight": 30, "memory": 4096}}
 READ = {"paths": {"until": "60%", "weight": {"delay": {"until": "20%", "then": 200}}}}
 ASKED = [[0, 8], [3, 5], [4, 9]]
 SHOWN = {2: ASKED, 9: [[2, 5], [4, 7], [6, 7]]}
@@ -45,7 +45,7 @@ ARMS = {
     "classify": {"loss": [{"kl": {}}, CLASSIFY]},
     "classify, marginal": {"loss": [{"kl": {}}, CLASSIFY, MARGINAL]},
     "classify, paths": {"loss": [{"kl": {}}, CLASSIFY, READ]},
-    "classify, paths, marginal": {"loss": [{"kl": {}}, CLASSIFY, READ, LIGHT]},
+    "classify, paths, marginal": {"loss": [{"kl": {}}, CLASSIFY, READ, STRONG]},
     "regions": {"loss": ALL, "prior": {"regions": {"sharpness": 30}}},
     "regions, pairs": {"loss": ALL, "prior": laid_out(ASKED)},
 }
