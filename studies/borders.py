@@ -27,6 +27,7 @@ LABELS = {"sigmoid": {"from": 100, "to": 0, "until": "60%"}}
 CLASSIFY = {"classify": {"weight": LABELS}}
 MARGINAL = {"marginal": {"weight": 10, "memory": 4096}}
 STRONG = {"marginal": {"weight": 30, "memory": 4096}}
+RISING = {"marginal": {"weight": {"exponential": {"from": 5, "to": 150}}, "memory": 8192}}
 READ = {"paths": {"until": "60%", "weight": {"delay": {"until": "20%", "then": 200}}}}
 ASKED = [[0, 8], [3, 5], [4, 9]]
 SHOWN = {2: ASKED, 9: [[2, 5], [4, 7], [6, 7]]}
@@ -48,6 +49,7 @@ ARMS = {
     "classify, paths, marginal": {"loss": [{"kl": {}}, CLASSIFY, READ, STRONG]},
     "regions": {"loss": ALL, "prior": {"regions": {"sharpness": 30}}},
     "regions, pairs": {"loss": ALL, "prior": laid_out(ASKED)},
+    "regions, pairs, rising marginal": {"loss": [*ALL[:-1], RISING], "prior": laid_out(ASKED)},
 }
 """What each arm changes in the recipe `vae`."""
 COLUMNS = {
