@@ -3,7 +3,7 @@ import pytest
 from distaff import Recipe
 from distaff.errors import InputError
 from distaff.latents import Gaussian
-from distaff.losses import KL, Classify
+from distaff.losses import GECO, KL, Classify
 from distaff.recipe import from_yaml, load_recipe, to_yaml
 from distaff.recipes import parse_settings, shipped
 from distaff.schedules import Sigmoid
@@ -179,3 +179,9 @@ def test_a_name_too_long_for_a_file_is_said_shortly():
 def test_a_part_in_anothers_place_keeps_the_fields_that_both_have():
     recipe = load_recipe("original/supervised").changed({"latent.softmax": "argmax_norm"})
     assert (recipe.latent[0].tag, recipe.latent[0].head) == ("argmax_norm", "normal")
+
+
+def test_early_stopping_is_refused_where_a_term_moves_its_own_weight():
+    recipe = Recipe(latent=[Gaussian(2)], loss=[KL(), GECO(target=5)]).changed({"train.early_stopping": 3})
+    with pytest.raises(InputError, match="early_stopping"):
+        recipe.build((), (1, 8, 8), images=100)

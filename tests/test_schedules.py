@@ -151,3 +151,8 @@ def test_every_schedule_reads_what_it_writes():
     for each in examples:
         written = each.model_dump(mode="json", by_alias=True)
         assert type(each).model_validate(written[each.tag]) == each
+
+
+@pytest.mark.parametrize(("cycles", "total", "step"), [(22, 22, 15), (50, 1200, 696)])
+def test_cyclical_begins_each_ramp_at_its_foot(cycles, total, step):
+    assert Cyclical(0, 1, cycles=cycles).value(step, total) == 0

@@ -239,6 +239,11 @@ class Recipe(Record):
                 condition_dropout=self.condition.dropout,
             )
             objective = Objective(self.loss, Context(vae, known, images, self.train.steps))
+        if self.train.early_stopping and any(term.balances for term in objective):
+            raise InputError(
+                "train.early_stopping: a term moves its own weight throughout (geco, controlled_kl), and "
+                "losses under different weights cannot be compared; leave early_stopping out"
+            )
         return vae, objective
 
 

@@ -212,7 +212,8 @@ class Cyclical(Schedule):
 
     def value(self, step: int, total: int) -> float:
         """Return the value at `step` of a run of `total` steps."""
-        position = (step / max(total, 1) * self.cycles) % 1.0 if step < total else 1.0
+        # Whole numbers first: a product of rounded quotients misses the foot of some ramps.
+        position = (step * self.cycles % total) / total if step < total else 1.0
         return self.start + (self.to - self.start) * min(1.0, position / self.rising)
 
 

@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
+from distaff.attributes import Attribute
 from distaff.errors import InputError
-from distaff.latents import Categorical, Gaussian, LatentSpace, Normal
+from distaff.latents import Categorical, Gaussian, LatentSpace, Normal, Sampled
 from distaff.latents.priors import Mixture, Standard, Vamp
 from distaff.likelihoods import Bernoulli
 from distaff.networks import Folded, Mlp
@@ -227,3 +228,14 @@ def test_columns_are_dimensions_where_the_divergence_is_exact(prior, names):
 def test_a_deterministic_code_has_no_divergence_to_estimate():
     with pytest.raises(ValueError, match="deterministic"):
         Mixture(2).build(3, SHAPE, {}).kl(Categorical(torch.zeros(1, 3)), torch.zeros(1, 1, 3), {})
+
+
+def test_the_density_of_a_sampled_attribute_is_that_which_its_divergence_is_to():
+    digit = Attribute(name="digit", kind="categorical", values=tuple(range(10)))
+    space = LatentSpace([Sampled(attributes=("digit",))], {"digit": digit}, (1, 8, 8))
+    prior = next(iter(space)).prior
+    assert prior.log_prob(torch.zeros(1, 3, 10)).flatten().tolist() == pytest.approx([-9.18939] * 3, rel=1e-5)
+    q = Normal(torch.full((1, 10), 0.5), torch.full((1, 10), -1.0))
+    z = q.rsample(20_000, torch.Generator().manual_seed(0))
+    sampled = (q.log_prob(z) - prior.log_prob(z)).mean().item()
+    assert sampled == pytest.approx(prior.kl(q, z, {}).sum().item(), rel=0.01)

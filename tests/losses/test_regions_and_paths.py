@@ -220,3 +220,42 @@ def test_a_reader_needs_classes(name):
 def test_regions_need_a_prior_of_them():
     with pytest.raises(InputError, match="prior of regions"):
         loss_of([Regions()], make_model([Gaussian(2)]))
+
+
+def settled(part, steps):
+    """Return the term, its model's prior with layouts counted, and the steps at which it was laid out."""
+    model = model_of()
+    prior, found = next(iter(model.latents)).prior, []
+    real = prior.divide
+    term = part.build(Context(model, ATTRIBUTES, 1000, steps)).train()
+
+    def divide(means, shares):
+        found.append(number)
+        return real(means, shares)
+
+    prior.divide = divide
+    for number in range(0, steps, 5):
+        one_step(term, model, torch.randn(4, 2), number=number)
+    return term, found
+
+
+def test_regions_are_laid_out_once_also_when_a_run_is_continued_with_more_steps():
+    term, found = settled(Regions(weight=20, settle="20%"), 100)
+    assert found == [20]
+    model = model_of()
+    longer = Regions(weight=20, settle="20%").build(Context(model, ATTRIBUTES, 1000, 400)).train()
+    longer.load_state_dict(term.state_dict())
+    prior = halves(model)
+    before = prior.slopes.clone()
+    one_step(longer, model, torch.randn(4, 2), number=80)
+    assert torch.equal(prior.slopes, before)
+
+
+@pytest.mark.parametrize("settle", ["100%", 100, 2000])
+def test_regions_that_would_never_be_laid_out_are_refused(settle):
+    with pytest.raises(InputError, match="never"):
+        Regions(settle=settle).build(Context(model_of(), ATTRIBUTES, 1000, 100))
+
+
+def test_early_stopping_waits_for_the_layout():
+    assert build(Regions(weight=20, settle="40%"), model_of()).last_change(100) == 40

@@ -261,3 +261,17 @@ def test_text_is_classes_also_where_numbers_are_binned() -> None:
     names = np.array(["c", "a", "b", "e", "d"])[factors]
     assert metrics.irs(codes, names).value == pytest.approx(metrics.irs(codes, factors).value, abs=1e-12)
     assert metrics.mig(codes, names, factor_bins=20).value == pytest.approx(metrics.mig(codes, names).value)
+
+
+def test_a_share_of_a_code_is_of_the_points_where_the_factor_is_known() -> None:
+    z = np.zeros((1000, 1))
+    z[:100, 0] = np.arange(100) % 2 + 1
+    factors = np.full((1000, 2), np.nan)
+    factors[:100, 0], factors[:100, 1] = np.arange(100) % 2, np.arange(100) // 2 % 2
+    assert metrics.mig_sup(z, factors).value == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_total_correlation_of_a_linear_function_of_others_is_infinite(seed: int) -> None:
+    codes = np.random.default_rng(seed).normal(size=(500, 3))
+    assert metrics.total_correlation(np.c_[codes, 3.7 * codes[:, 0] + 1]).value == np.inf

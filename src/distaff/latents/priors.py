@@ -170,7 +170,9 @@ class ClassPrior(PriorModule):
         return (math.log(self.classes) - entropy).clamp(min=0)
 
     def log_prob(self, z: Tensor, labels: Labels | None = None) -> Tensor:
-        """Return the log of 1 over the number of classes: [..., b]."""
+        """Return log(1 / K) of a class, or log N(z; 0, I) where the head is normal: [..., d] -> [...]."""
+        if self.per_dimension:
+            return log_normal(z, torch.zeros_like(z), torch.zeros_like(z)).sum(-1)
         return torch.full(z.shape[:-1], -math.log(self.classes), device=z.device)
 
     def sample(

@@ -130,6 +130,7 @@ class GECOTerm(TermModule):
     """lambda x (reconstruction - target)."""
 
     explains = True
+    balances = True
     multiplier: Tensor
     average: Tensor
 
@@ -178,6 +179,7 @@ class ControlTerm(TermModule):
     """beta x KL, beta = sigmoid-shaped in the error plus its integral, within [least, most]."""
 
     diverges = True
+    balances = True
     integral: Tensor
 
     def __init__(self, part: ControlledKL, kl: KLTerm) -> None:

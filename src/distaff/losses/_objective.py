@@ -165,6 +165,7 @@ class TermModule(nn.Module, ABC):
         draws: how many codes it needs for each image.
         explains: whether it holds the reconstruction of the images, so that none is added.
         diverges: whether it holds the divergence of the codes to their prior.
+        balances: whether it moves its own weight for as long as the training lasts.
     """
 
     columns: Mapping[str, str]
@@ -172,10 +173,15 @@ class TermModule(nn.Module, ABC):
     draws: int = 1
     explains: bool = False
     diverges: bool = False
+    balances: bool = False
 
     @abstractmethod
     def forward(self, step: Step) -> Values:
         """Return what the term adds to the loss at a step."""
+
+    def last_change(self, total: int) -> int:
+        """Return the step, of a run of `total`, from which the term asks for the same."""
+        return max((each.last_change(total) for each in self.schedules.values()), default=0)
 
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """Return those of the term's weights that are not trained as the model's are."""

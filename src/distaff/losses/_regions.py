@@ -42,6 +42,7 @@ class RegionsTerm(TermModule):
 
     means: Tensor
     counts: Tensor
+    laid_out: Tensor
 
     def __init__(self, part: Regions, block: str, prior: RegionsModule, context: Context) -> None:
         super().__init__()
@@ -56,6 +57,13 @@ class RegionsTerm(TermModule):
         self.schedules = {self.name: as_schedule(part.weight), f"{self.name}.keep": as_schedule(part.keep)}
         self.register_buffer("means", torch.zeros_like(prior.slopes))
         self.register_buffer("counts", torch.zeros(len(prior.slopes)))
+        # Kept with the run: one that is continued with more steps has its regions, whenever `settle` is now.
+        self.register_buffer("laid_out", torch.zeros((), dtype=torch.bool))
+        self._open = True
+
+    def last_change(self, total: int) -> int:
+        """Return the step from which regions and weights stay as they are."""
+        return max(super().last_change(total), self.settle)
 
     def forward(self, step: Step) -> Values:
         """Return both cross-entropies; lay the regions out at step `settle`."""
@@ -67,8 +75,10 @@ class RegionsTerm(TermModule):
         classes = labels.nan_to_num().long()
         if self.training and step.number < self.settle:
             self._remember(mean, classes, known)
-        if self.training and step.number == self.settle:
-            self._settle(prior)
+        if self.training and self._open and step.number >= self.settle:
+            self._open = False
+            if not self.laid_out and (step.number == self.settle or not prior.slopes.any()):
+                self._settle(prior)
         logits = prior.class_logits(z)
         own = prior.class_logits(mean).argmax(1)
         told = Column(functional.cross_entropy(logits, classes, reduction="none"), known)
@@ -85,6 +95,7 @@ class RegionsTerm(TermModule):
         self.counts.mul_(MEMORY).index_add_(0, classes, once)
 
     def _settle(self, prior: RegionsModule) -> None:
+        self.laid_out.fill_(True)
         total = self.counts.sum()
         shares = self.counts / total if total > 0 else torch.full_like(self.counts, 1 / len(self.counts))
         apart = prior.divide(self.means / self.counts.clamp(min=1e-6).unsqueeze(1), shares)
@@ -112,7 +123,12 @@ class Regions(Term):
     settle: Moment = "10%"
 
     def build(self, context: Context) -> TermModule:
-        """Return the term; raises InputError for a model without a prior of regions."""
+        """Return the term; raises InputError for no prior of regions, or regions that are never laid out."""
+        if moment_to_step(self.settle, context.steps) >= context.steps:
+            raise InputError(
+                f"loss.regions.settle: {self.settle} is not before the end of {context.steps} steps; the "
+                "regions would never be laid out"
+            )
         for block in context.model.latents:
             if isinstance(block.prior, RegionsModule):
                 return RegionsTerm(self, block.name, block.prior, context)

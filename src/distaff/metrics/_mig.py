@@ -24,7 +24,8 @@ def _normalised(shared: Information, normaliser: Normaliser) -> Floats:
         return shared.mutual / shared.factor_entropy
     if normaliser == "log_size":
         return shared.mutual / np.log(shared.factors.sizes)
-    own = shared.code_entropy[:, None]
+    # Of the points where the factor is known, as the information is: H(code) = H(both) - H(factor) + I.
+    own = np.maximum(shared.joint_entropy - shared.factor_entropy + shared.mutual, shared.mutual)
     return np.divide(shared.mutual, own, out=np.zeros_like(shared.mutual), where=own > 0)
 
 

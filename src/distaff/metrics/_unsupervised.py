@@ -20,8 +20,11 @@ def gaussian_total_correlation(covariance: ArrayLike) -> float:
     if len(C) == 0:
         return 0.0
     scale = np.sqrt(np.diag(C))
-    sign, logdet = np.linalg.slogdet(C / np.outer(scale, scale))
-    return max(0.0, float(-0.5 * logdet)) if sign > 0 else float("inf")
+    correlation = C / np.outer(scale, scale)
+    # By the rank: of a singular matrix rounding leaves a determinant that is small, not 0.
+    if np.linalg.matrix_rank(correlation, hermitian=True) < len(C):
+        return float("inf")
+    return max(0.0, float(-0.5 * np.linalg.slogdet(correlation)[1]))
 
 
 def gaussian_wasserstein_correlation(covariance: ArrayLike) -> float:

@@ -62,7 +62,7 @@ class Loop:
         self.rates, groups = parameter_groups(module)
         self.optimizer = options.optimizer.build(groups)
         self.history = History(run)
-        ends = [each.last_change(options.steps) for each in objective.schedules.values()]
+        ends = [term.last_change(options.steps) for term in objective]
         self.early_stopping = EarlyStopping(options.early_stopping, max(ends, default=0))
         attributes = dataset.attributes.attributes
         model = partial(Model, module.recipe, attributes, module.vae, objective, fabric.device)
