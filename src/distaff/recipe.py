@@ -76,7 +76,7 @@ class TrainOptions(Record):
     `steps`, `batch` (images, or pairs), `lr` (a number or a schedule), `optimizer`, `precision` (auto:
     bfloat16 where it is faster), `seed`, `valid_every`, `checkpoint_every` and `images_every` (steps;
     None: no images), `checkpoint_minutes`: the longest time between two checkpoints, `early_stopping`: stop
-    after this many validations without a better loss, counted once every schedule has ended (None: never).
+    after this many validations without a better loss, counted once no term changes any more (None: never).
     `shuffle`: the order of the images; all are mixed (images), or blocks of neighbours (blocks), which a disk
     reads faster; auto: blocks where more than 1 GiB of them stays on disk.
     `devices`: processes of this machine, each with a GPU where there are any and a batch of its own (auto:

@@ -11,6 +11,7 @@ from distaff.latents._posteriors import (
     Normal,
     Posterior,
     log_normal,
+    log_standard_normal,
     normal_kl,
     without_negligible,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "between_classes",
     "condition_code",
     "log_normal",
+    "log_standard_normal",
     "normal_head",
     "normal_kl",
     "priors",

@@ -116,6 +116,12 @@ def log_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     return -0.5 * ((z - mean).square() * torch.exp(-log_variance) + log_variance + math.log(2 * math.pi))
 
 
+def log_standard_normal(z: Tensor) -> Tensor:
+    """Return log N(z; 0, I) in nats: [..., d] -> [...]."""
+    zero = torch.zeros((), device=z.device, dtype=z.dtype)
+    return log_normal(z, zero, zero).sum(-1)
+
+
 def normal_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return KL(N(mean, sigma^2) || N(0, 1)) = 0.5 (sigma^2 + mean^2 - 1 - log sigma^2): [b, d] -> [b, d].
 

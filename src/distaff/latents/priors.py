@@ -28,6 +28,7 @@ from distaff.latents._posteriors import (
     Normal,
     Posterior,
     log_normal,
+    log_standard_normal,
     normal_kl,
     without_negligible,
 )
@@ -121,8 +122,7 @@ class StandardModule(PriorModule):
 
     def log_prob(self, z: Tensor, labels: Labels | None = None) -> Tensor:
         """Return log N(z; 0, I): [..., b, d] -> [..., b]."""
-        zero = torch.zeros((), device=z.device, dtype=z.dtype)
-        return log_normal(z, zero, zero).sum(-1)
+        return log_standard_normal(z)
 
     def sample(
         self, n: int, generator: torch.Generator | None, device: torch.device, labels: Labels | None = None
@@ -172,7 +172,7 @@ class ClassPrior(PriorModule):
     def log_prob(self, z: Tensor, labels: Labels | None = None) -> Tensor:
         """Return log(1 / K) of a class, or log N(z; 0, I) where the head is normal: [..., d] -> [...]."""
         if self.per_dimension:
-            return log_normal(z, torch.zeros_like(z), torch.zeros_like(z)).sum(-1)
+            return log_standard_normal(z)
         return torch.full(z.shape[:-1], -math.log(self.classes), device=z.device)
 
     def sample(

@@ -59,7 +59,7 @@ class RegionsTerm(TermModule):
         self.register_buffer("counts", torch.zeros(len(prior.slopes)))
         # Kept with the run: one that is continued with more steps has its regions, whenever `settle` is now.
         self.register_buffer("laid_out", torch.zeros((), dtype=torch.bool))
-        self._open = True
+        self._open = True  # Spares a question to the device in every later step.
 
     def last_change(self, total: int) -> int:
         """Return the step from which regions and weights stay as they are."""

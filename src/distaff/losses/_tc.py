@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distaff.errors import InputError
-from distaff.latents import Normal, log_normal
+from distaff.latents import Normal, log_normal, log_standard_normal
 from distaff.losses._objective import (
     Column,
     Context,
@@ -93,7 +93,7 @@ def split(q: Normal, z: Tensor, log_w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     pairwise = log_normal(z.unsqueeze(1), q.mean, q.log_variance)
     log_qz = torch.logsumexp(pairwise.sum(2) + log_w, dim=1)
     log_marginals = torch.logsumexp(pairwise + log_w.unsqueeze(2), dim=1).sum(1)
-    log_prior = log_normal(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)
+    log_prior = log_standard_normal(z)
     return q.log_prob(z) - log_qz, log_qz - log_marginals, log_marginals - log_prior
 
 

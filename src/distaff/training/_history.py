@@ -138,8 +138,8 @@ class History:
 class EarlyStopping:
     """Keeps the best weights, and tells to stop after `most` validations without a better loss (None: never).
 
-    Losses under different weights cannot be compared, so it waits until step `since`, when every schedule of
-    the loss has ended.
+    Losses under different weights cannot be compared, so it waits until step `since`, when no term of the
+    loss changes any more.
     """
 
     def __init__(self, most: int | None, since: int) -> None:

@@ -62,8 +62,8 @@ class Loop:
         self.rates, groups = parameter_groups(module)
         self.optimizer = options.optimizer.build(groups)
         self.history = History(run)
-        ends = [term.last_change(options.steps) for term in objective]
-        self.early_stopping = EarlyStopping(options.early_stopping, max(ends, default=0))
+        since = max(term.last_change(options.steps) for term in objective)
+        self.early_stopping = EarlyStopping(options.early_stopping, since)
         attributes = dataset.attributes.attributes
         model = partial(Model, module.recipe, attributes, module.vae, objective, fabric.device)
         self.images = TrainingImages(run, dataset, options.images_every, model)
